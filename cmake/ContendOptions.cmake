@@ -12,7 +12,8 @@ option(CONTEND_BUILD_TESTS "Build the tests" ${PROJECT_IS_TOP_LEVEL})
 set(CONTEND_SANITIZE "" CACHE STRING "Sanitizers for every target: address,undefined or thread")
 
 add_library(contend_options INTERFACE)
-target_compile_options(contend_options INTERFACE -Wall -Wextra -Wpedantic -Werror)
+# Warnings are for building this tree; they do not follow the installed targets into another project.
+target_compile_options(contend_options INTERFACE "$<BUILD_INTERFACE:-Wall;-Wextra;-Wpedantic;-Werror>")
 find_package(Threads REQUIRED)
 target_link_libraries(contend_options INTERFACE Threads::Threads)
 if(CONTEND_SANITIZE)

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+# The verbs. Each sees to its packages first (cmake/setup.sh) and builds what it needs (cmake/build.sh).
+SHELL := bash
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+MAKEFLAGS += --no-print-directory
+
+PREFIX ?= /usr/local
+ARGS ?=
+contend := build/release/bin/contend
+files = $(shell git ls-files '*.hpp' '*.cpp' 2>/dev/null || find primitives perf benchmarks tests cmake -name '*.[hc]pp')
+
+.PHONY: help
+help:
+	@echo 'contend: which lock, queue or counter to use on this machine, measured'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+
+.PHONY: programs
+programs:
+	@cmake/setup.sh build
+	@cmake/build.sh release programs
+
+.PHONY: bench
+bench: programs ## measure in a few minutes and write a report (ARGS='--help' lists what can be chosen)
+	@$(contend) bench $(ARGS)
+
+.PHONY: bench-full
+bench-full: programs ## measure every parameter; long
+	@$(contend) bench --profile full $(ARGS)
+
+.PHONY: report
+report: programs ## draw the report of the newest run again (ARGS=<run directory> for another)
+	@$(contend) report $(ARGS)
+
+.PHONY: test
+test: ## build everything and run the tests
+	@cmake/setup.sh build test
+	@cmake/build.sh release test --label-exclude stress
+
+.PHONY: check
+check: ## the tests, long ones too, then under sanitizers and clang, then lint
+	@cmake/setup.sh build test browser format check
+	@cmake/build.sh release test
+	@for kind in asan tsan clang; do cmake/build.sh $$kind test || exit; done
+	@tests/lint/lint.sh
+
+.PHONY: install
+install: programs ## install headers, programs and the CMake package (PREFIX=/usr/local)
+	@cmake --install build/release --prefix '$(PREFIX)' >build/release/install.log
+	@echo "installed under $(PREFIX); the files are listed in build/release/install.log"
+
+.PHONY: format
+format: ## lay the C++ files out as .clang-format says
+	@cmake/setup.sh format
+	@clang-format -i $(files)
+
+.PHONY: clean
+clean: ## remove build/; results/ stay
+	@rm -rf build

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: MIT
+# What `cmake --install` writes, and the CMake package that another project finds with find_package(contend).
+#   contend::primitives                  always
+#   find_package(contend COMPONENTS bench)   also the benchmark library, with contend_add_bench()
+include(CMakePackageConfigHelpers)
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/contend)
+set(include_dir ${CMAKE_INSTALL_INCLUDEDIR}/contend)
+
+# Headers keep their paths in the tree: <contend/primitives/lock/ttas_lock.hpp>.
+foreach(folder primitives perf benchmarks)
+  install(DIRECTORY ${PROJECT_SOURCE_DIR}/${folder} DESTINATION ${include_dir} COMPONENT headers
+    FILES_MATCHING PATTERN "*.hpp")
+endforeach()
+install(FILES ${PROJECT_SOURCE_DIR}/cmake/build_info/contend_build_info.hpp DESTINATION ${include_dir}
+  COMPONENT headers)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/plots DESTINATION ${CMAKE_INSTALL_DATADIR}/contend COMPONENT programs
+  OPTIONAL PATTERN "__pycache__" EXCLUDE PATTERN "*.pyc" EXCLUDE PATTERN ".pytest_cache" EXCLUDE)
+install(FILES ${PROJECT_SOURCE_DIR}/perf/record/schema.json DESTINATION ${CMAKE_INSTALL_DATADIR}/contend
+  COMPONENT programs)
+
+install(TARGETS contend_primitives EXPORT contend_primitives)
+install(EXPORT contend_primitives NAMESPACE contend:: FILE contend-primitives.cmake DESTINATION ${package_dir}
+  COMPONENT headers)
+
+# The benchmark library and everything that it stands on; a target that CMake misses here is named by its error.
+set(bench_targets contend_options contend_build_info)
+foreach(target contend_record contend_host contend_bench)
+  if(TARGET ${target})
+    list(APPEND bench_targets ${target})
+  endif()
+endforeach()
+install(TARGETS ${bench_targets} EXPORT contend_bench ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT libraries)
+install(EXPORT contend_bench NAMESPACE contend:: FILE contend-bench.cmake DESTINATION ${package_dir}
+  COMPONENT libraries)
+
+foreach(program contend contend-bench)
+  if(TARGET ${program})
+    install(TARGETS ${program} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT programs)
+  endif()
+endforeach()
+
+configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/contendConfig.cmake.in
+  ${PROJECT_BINARY_DIR}/contendConfig.cmake INSTALL_DESTINATION ${package_dir})
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/contendConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/contendConfig.cmake ${PROJECT_BINARY_DIR}/contendConfigVersion.cmake
+  DESTINATION ${package_dir} COMPONENT headers)
+install(FILES ${PROJECT_SOURCE_DIR}/cmake/ContendAddBench.cmake DESTINATION ${package_dir} COMPONENT libraries OPTIONAL)

@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Configures, builds and tests one kind of build in build/KIND, and says what each step took:
+#   build.sh KIND programs                    the two programs, without tests
+#   build.sh KIND test [CTEST ARGUMENT…]      everything, then ctest
+# Kinds: release, asan (address and undefined behaviour), tsan (data races), clang.
+# The whole output of a step is in build/KIND/STEP.log. CONTEND_JOBS overrides the number of parallel jobs.
+set -u
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root" || exit 2
+unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES # the make that called us has a job server of its own
+kind=${1-}
+what=${2-}
+shift 2 || exit 2
+folder=build/$kind
+
+sanitizer_flags=(-D CMAKE_BUILD_TYPE=RelWithDebInfo -D "CMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1 -g1")
+case $kind in
+  release) flags=(-D CMAKE_BUILD_TYPE=Release) ;;
+  asan) flags=("${sanitizer_flags[@]}" -D "CONTEND_SANITIZE=address,undefined") ;;
+  tsan) flags=("${sanitizer_flags[@]}" -D CONTEND_SANITIZE=thread) ;;
+  clang) flags=(-D CMAKE_BUILD_TYPE=Release -D CMAKE_CXX_COMPILER=clang++) ;;
+  *)
+    echo "build: no such kind of build: '$kind' (release, asan, tsan, clang)" >&2
+    exit 2
+    ;;
+esac
+
+jobs() { # as many as there are processors, and no more than 1.5 GB of free memory each allow
+  local processors memory_kb limit used
+  processors=$(nproc)
+  memory_kb=$(sed -n 's/^MemAvailable: *\([0-9]*\) kB/\1/p' /proc/meminfo)
+  limit=$(cat /sys/fs/cgroup/memory.max 2>/dev/null)
+  used=$(cat /sys/fs/cgroup/memory.current 2>/dev/null)
+  if [[ $limit =~ ^[0-9]+$ && $used =~ ^[0-9]+$ ]] && (((limit - used) / 1024 < memory_kb)); then
+    memory_kb=$(((limit - used) / 1024))
+  fi
+  local by_memory=$((memory_kb / 1500000))
+  ((by_memory < 1)) && by_memory=1
+  echo $((by_memory < processors ? by_memory : processors))
+}
+jobs=${CONTEND_JOBS:-$(jobs)}
+
+step() { # NAME COMMAND…: on a terminal its output is seen, elsewhere only that of a step that failed
+  local name=$1 rc start=$EPOCHREALTIME
+  shift
+  local log=$folder/$name.log
+  mkdir -p "$folder"
+  if [[ -t 1 ]]; then
+    printf '== %s %s: in %s\n' "$name" "$kind" "$folder"
+    "$@"
+    rc=$?
+  else
+    "$@" >"$log" 2>&1
+    rc=$?
+    ((rc == 0)) || tail -n 60 "$log"
+  fi
+  local us=$((${EPOCHREALTIME/[.,]/} - ${start/[.,]/}))
+  printf '== %s %s: %s in %d.%d s\n' "$name" "$kind" "$( ((rc == 0)) && echo "done" || echo "FAILED (exit $rc)")" \
+    $((us / 1000000)) $((us / 100000 % 10))
+  if ((rc)); then
+    [[ -t 1 ]] || echo "   the whole output is in $log"
+    exit 1
+  fi
+}
+
+tests=OFF
+[[ $what == test || $(grep -s '^CONTEND_BUILD_TESTS:' "$folder/CMakeCache.txt") == *=ON ]] && tests=ON
+generator=()
+[[ ! -e $folder/CMakeCache.txt ]] && command -v ninja >/dev/null 2>&1 && generator=(-G Ninja)
+step configure cmake -S . -B "$folder" "${generator[@]}" "${flags[@]}" -D CONTEND_BUILD_TESTS=$tests
+
+case $what in
+  programs) step build cmake --build "$folder" --parallel "$jobs" --target contend contend-bench ;;
+  test)
+    step build cmake --build "$folder" --parallel "$jobs"
+    # Address randomisation of more bits than the sanitizers of gcc 12 and clang 14 know kills them at the start.
+    runner=()
+    [[ $kind == ?san ]] && setarch -R true 2>/dev/null && runner=(setarch -R)
+    start=$SECONDS
+    # Tests run threads of their own: two at a time on four processors, never more.
+    "${runner[@]}" ctest --test-dir "$folder" --output-on-failure --no-tests=error \
+      --parallel "$(((jobs + 1) / 2))" "$@"
+    rc=$?
+    printf '== test %s: %s in %d s\n' "$kind" "$( ((rc == 0)) && echo passed || echo FAILED)" $((SECONDS - start))
+    exit $((rc ? 1 : 0))
+    ;;
+  *)
+    echo "build: '$what' is neither programs nor test" >&2
+    exit 2
+    ;;
+esac

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: MIT
+# Installs into a fresh prefix, moves it, and builds and runs a project that knows contend by find_package alone.
+function(run)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE rc OUTPUT_VARIABLE out ERROR_VARIABLE out)
+  if(rc)
+    list(JOIN ARGN " " command)
+    message(FATAL_ERROR "exit ${rc}: ${command}\n${out}")
+  endif()
+endfunction()
+
+file(REMOVE_RECURSE ${WORK})
+run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/first)
+file(RENAME ${WORK}/first "${WORK}/a prefix that was moved")
+
+foreach(version ${VERSION} 99.0)
+  execute_process(
+    COMMAND ${CMAKE_COMMAND} -S ${SOURCE}/consumer -B ${WORK}/build-${version} -G ${GENERATOR}
+      "-DCMAKE_PREFIX_PATH=${WORK}/a prefix that was moved" -DCMAKE_CXX_COMPILER=${COMPILER} -DWANTED=${version}
+    RESULT_VARIABLE rc OUTPUT_VARIABLE out ERROR_VARIABLE out)
+  if(version STREQUAL VERSION AND rc)
+    message(FATAL_ERROR "the consumer was not configured:\n${out}")
+  elseif(NOT version STREQUAL VERSION AND NOT rc)
+    message(FATAL_ERROR "version ${version} was asked for and ${VERSION} taken")
+  endif()
+endforeach()
+run(${CMAKE_COMMAND} --build ${WORK}/build-${VERSION})
+run(${WORK}/build-${VERSION}/consumer)
+
+# The installed headers are the tree's: what another project includes is all there and carries nothing of the build's.
+foreach(file share/contend/schema.json include/contend/primitives/catalogue.hpp)
+  if(NOT EXISTS "${WORK}/a prefix that was moved/${file}")
+    message(FATAL_ERROR "not installed: ${file}")
+  endif()
+endforeach()

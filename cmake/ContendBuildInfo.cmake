@@ -30,6 +30,4 @@ add_library(contend_build_info STATIC ${source})
 add_dependencies(contend_build_info contend_build_info_write)
 target_compile_features(contend_build_info PUBLIC cxx_std_20)
 target_link_libraries(contend_build_info PRIVATE contend_options)
-target_include_directories(contend_build_info PUBLIC
-  $<BUILD_INTERFACE:${CMAKE_CURRENT_LIST_DIR}/build_info>
-  $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/contend>)
+target_include_directories(contend_build_info PUBLIC ${CMAKE_CURRENT_LIST_DIR}/build_info)

@@ -22,12 +22,23 @@ install(TARGETS contend_primitives EXPORT contend_primitives)
 install(EXPORT contend_primitives NAMESPACE contend:: FILE contend-primitives.cmake DESTINATION ${package_dir}
   COMPONENT headers)
 
-# The benchmark library and everything that it stands on; a target that CMake misses here is named by its error.
-set(bench_targets contend_options contend_build_info)
-foreach(target contend_record contend_host contend_bench)
+# The benchmark library and everything that it stands on; a target that is missing here is named by CMake's error.
+set(bench_targets)
+foreach(target contend_options contend_build_info contend_record contend_host contend_bench)
   if(TARGET ${target})
     list(APPEND bench_targets ${target})
   endif()
+endforeach()
+foreach(target IN LISTS bench_targets)
+  string(REPLACE contend_ "" name ${target})
+  # Targets say the root of the tree as their include folder; for an installed one that is include/contend.
+  get_target_property(folders ${target} INTERFACE_INCLUDE_DIRECTORIES)
+  list(TRANSFORM folders REPLACE "^${PROJECT_SOURCE_DIR}(/.*)?$" "$<BUILD_INTERFACE:\\0>")
+  if(folders)
+    list(APPEND folders "$<INSTALL_INTERFACE:${include_dir}>")
+    set_property(TARGET ${target} PROPERTY INTERFACE_INCLUDE_DIRECTORIES ${folders})
+  endif()
+  set_target_properties(${target} PROPERTIES EXPORT_NAME ${name})
 endforeach()
 install(TARGETS ${bench_targets} EXPORT contend_bench ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT libraries)
 install(EXPORT contend_bench NAMESPACE contend:: FILE contend-bench.cmake DESTINATION ${package_dir}

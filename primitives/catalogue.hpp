@@ -3,14 +3,27 @@
 #pragma once
 
 #include "facts.hpp"
+#include "lock/adaptive_mutex.hpp"
+#include "lock/clh_lock.hpp"
+#include "lock/mcs_lock.hpp"
 #include "lock/no_lock.hpp"
+#include "lock/sharded_mutex.hpp"
 #include "lock/std_mutex.hpp"
+#include "lock/tas_lock.hpp"
+#include "lock/ticket_lock.hpp"
 #include "lock/ttas_lock.hpp"
 
 namespace contend {
 
-using locks = type_list<no_lock,    //
-                        std_mutex,  //
-                        ttas_lock>;
+using locks = type_list<no_lock,         //
+                        std_mutex,       //
+                        adaptive_mutex,  //
+                        tas_lock,        //
+                        ttas_lock,       //
+                        ticket_lock,     //
+                        mcs_lock,        //
+                        clh_lock,        //
+                        sharded_mutex,   //
+                        sharded_mutex_unpadded>;
 
 }  // namespace contend

@@ -24,7 +24,7 @@ add_custom_target(contend_build_info_write
     -D CONTEND_DATA_FROM_BIN=${data_from_bin}
     -P ${CMAKE_CURRENT_LIST_DIR}/build_info/write.cmake
   BYPRODUCTS ${source}
-  COMMENT ""
+  COMMENT "Asking git for the commit"
   VERBATIM)
 add_library(contend_build_info STATIC ${source})
 add_dependencies(contend_build_info contend_build_info_write)

@@ -42,6 +42,13 @@ jobs() { # as many as there are processors, and no more than 1.5 GB of free memo
 }
 jobs=${CONTEND_JOBS:-$(jobs)}
 
+alive() { # NAME LOG: a sign of life every half minute, from the log's last line
+  local start=$SECONDS
+  while ! read -rt 30 && kill -0 $$ 2>/dev/null; do # read, not sleep: no child stays behind
+    printf '   %s %s, %d s: %s\n' "$1" "$kind" $((SECONDS - start)) "$(tail -n 1 "$2" | cut -c 1-100)"
+  done <> <(:)
+}
+
 step() { # NAME COMMAND…: on a terminal its output is seen, elsewhere only that of a step that failed
   local name=$1 rc start=$EPOCHREALTIME
   shift
@@ -52,8 +59,13 @@ step() { # NAME COMMAND…: on a terminal its output is seen, elsewhere only tha
     "$@"
     rc=$?
   else
+    : >"$log"
+    alive "$name" "$log" &
+    local watcher=$!
     "$@" >"$log" 2>&1
     rc=$?
+    kill "$watcher"
+    wait "$watcher" 2>/dev/null
     ((rc == 0)) || tail -n 60 "$log"
   fi
   local us=$((${EPOCHREALTIME/[.,]/} - ${start/[.,]/}))

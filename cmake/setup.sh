@@ -73,11 +73,12 @@ find_missing() { # -> missing[]
 as_root() { "${rights[@]}" env DEBIAN_FRONTEND=noninteractive LC_ALL=C "$@"; }
 
 apt() { # ARGUMENT…: as root, and waits where another apt holds a lock (the option covers dpkg's, not the lists')
-  local until=$((SECONDS + lock_timeout))
+  local until=$((SECONDS + lock_timeout)) rc
   while true; do
-    as_root apt-get -q -o DPkg::Lock::Timeout="$lock_timeout" -o Acquire::Retries=3 "$@" </dev/null >"$log" 2>&1 &&
-      return 0
-    if ! grep -q 'Could not get lock' "$log" || ((SECONDS >= until)); then return 1; fi
+    as_root apt-get -q -o DPkg::Lock::Timeout="$lock_timeout" -o Acquire::Retries=3 "$@" </dev/null 2>&1 |
+      tee "$log" | sed -un 's/^\(Need to get\|Fetched\) /setup: &/p' >&2
+    rc=${PIPESTATUS[0]}
+    if ((rc == 0)) || ! grep -q 'Could not get lock' "$log" || ((SECONDS >= until)); then return "$rc"; fi
     sleep 5
   done
 }

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = pathlib.Path(os.environ.get("CONTEND_SOURCE_DIR", pathlib.Path(__file__).parents[2]))
 SETUP = ROOT / "cmake" / "setup.sh"
-TOOLS = ["bash", "cat", "dirname", "env", "find", "grep", "head", "mktemp", "rm", "sleep", "tail", "true"]
+TOOLS = ["bash", "cat", "dirname", "env", "find", "grep", "head", "mktemp", "rm", "sed", "tail", "tee", "true"]
 
 DPKG_QUERY = """#!/bin/bash
 shift 3  # -W -f FORMAT
@@ -23,7 +23,7 @@ done
 APT_GET = """#!/bin/bash
 echo "apt-get $*" >>"$FAKE/log"
 echo "frontend=$DEBIAN_FRONTEND" >>"$FAKE/log"
-if [[ $* == *update* ]]; then touch "$FAKE/lists/mirror_Packages"; exit "${FAKE_UPDATE_RC-0}"; fi
+if [[ $* == *update* ]]; then touch "$FAKE/lists/mirror_Packages"; echo Fetched 1 kB; exit "${FAKE_UPDATE_RC-0}"; fi
 if [[ -s $FAKE/fail_once ]]; then cat "$FAKE/fail_once" >&2; rm "$FAKE/fail_once"; exit 100; fi
 [[ -z $FAKE_INSTALL_NOTHING ]] || exit 0
 for word in "$@"; do echo "$word" >>"$FAKE/installed"; done

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: MIT
+// A cell: one workload on one primitive with one parameter set at one thread count, with its types hidden.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "perf/record/histogram.hpp"
+#include "primitives/facts.hpp"
+#include "primitives/platform.hpp"
+#include "workload.hpp"
+
+namespace contend::bench {
+
+/// What a trial measures. Each kind has trials of its own, because a probe changes what it watches.
+enum class trial_kind { throughput, latency, handoff };
+
+/// Stop flag on a line of its own: read once per batch by every thread, written once.
+struct alignas(platform::cache_line) stop_flag {
+  std::atomic<bool> raised{false};
+};
+
+/// A workload's state under trial, its type erased at the border of a batch, never of a step.
+class runnable {
+ public:
+  virtual ~runnable() = default;
+  /// Runs steps as thread number `thread` until `stop` is raised; read once per batch (at most about 0.5 ms).
+  virtual thread_counts run(unsigned thread, const stop_flag& stop) = 0;
+  virtual void stop() = 0;
+  virtual std::string check(std::span<const thread_counts> counts) = 0;
+  /// Latency trials: every thread's waiting times merged. Empty in other trials.
+  virtual record::histogram waits() const = 0;
+  /// Handoff trials: {owners that were also the last owner, all owners}.
+  virtual std::pair<std::uint64_t, std::uint64_t> handoffs() const = 0;
+};
+
+/// A parameter's value: a number or a word.
+using param_value = std::variant<std::int64_t, double, std::string>;
+using param_list = std::vector<std::pair<std::string, param_value>>;
+
+std::string to_text(const param_value& value);
+
+struct cell {
+  std::string name;  ///< workload/primitive/param:value/threads:n
+  std::string workload;
+  std::string family;
+  facts about;  ///< of the primitive
+  param_list params;
+  unsigned threads = 1;
+  bool quick = false;
+  bool exclusive = false;
+  bool waits = true;
+  std::vector<std::string> roles;  ///< of thread 0, 1 … where a workload has roles, else empty
+  std::string not_applicable;  ///< reason, or empty
+  std::function<std::unique_ptr<runnable>(trial_kind)> make;
+};
+
+/// Facts of an erased workload, for `list` and the record.
+struct workload_entry {
+  workload_facts facts;
+  std::vector<claim> claims;
+};
+
+struct catalogue_entry {
+  std::string family;
+  facts about;
+  std::vector<std::string> workloads;
+};
+
+namespace detail {
+
+/// Measures each wait with two readings of the steady clock (about 20–50 ns together, which is part of the result).
+class latency_probe {
+ public:
+  template <class F>
+  decltype(auto) wait(F&& f) {
+    const timed span(*this);
+    return std::forward<F>(f)();
+  }
+  void owned(unsigned) noexcept {}
+  record::histogram seen;
+
+ private:
+  struct timed {
+    explicit timed(latency_probe& probe) : owner(probe), start(std::chrono::steady_clock::now()) {}
+    ~timed() {
+      const auto took = std::chrono::steady_clock::now() - start;
+      owner.seen.record(static_cast<std::uint64_t>(std::chrono::nanoseconds(took).count()));
+    }
+    timed(const timed&) = delete;
+    timed& operator=(const timed&) = delete;
+    latency_probe& owner;
+    std::chrono::steady_clock::time_point start;
+  };
+};
+
+/// Remembers the last owner in plain memory that the lock under test protects.
+struct alignas(platform::cache_line) ownership {
+  unsigned last = ~0U;
+  std::uint64_t same = 0;
+  std::uint64_t all = 0;
+};
+class handoff_probe {
+ public:
+  explicit handoff_probe(ownership& shared) : shared_(shared) {}
+  template <class F>
+  decltype(auto) wait(F&& f) {
+    return std::forward<F>(f)();
+  }
+  void owned(unsigned thread) noexcept {
+    shared_.same += shared_.last == thread;
+    ++shared_.all;
+    shared_.last = thread;
+  }
+
+ private:
+  ownership& shared_;
+};
+
+/// Steps in batches that grow until one takes 50 µs, so that neither the flag nor the clock shows in the result.
+template <class State, class Probe>
+thread_counts run_batches(State& state, Probe& probe, unsigned thread, const stop_flag& stop) {
+  using clock = std::chrono::steady_clock;
+  constexpr auto long_enough = std::chrono::microseconds(50);
+  constexpr auto too_long = std::chrono::microseconds(500);
+  thread_counts counts;
+  unsigned batch = 1;
+  auto before = clock::now();
+  while (!stop.raised.load(std::memory_order_relaxed)) {
+    for (unsigned i = 0; i < batch; ++i) {
+      const step_result result = state.step(probe, thread);
+      counts.done += result.done;
+      counts.failed += result.failed;
+    }
+    const auto now = clock::now();
+    if (now - before < long_enough && batch < (1U << 24))
+      batch *= 2;
+    else if (now - before > too_long && batch > 1)
+      batch /= 2;
+    before = now;
+  }
+  return counts;
+}
+
+template <class State, trial_kind kind>
+class trial_of final : public runnable {
+ public:
+  template <class Params>
+  trial_of(const Params& params, unsigned threads) : state_(params, threads) {
+    if constexpr (kind == trial_kind::latency) probes_.resize(threads);
+  }
+  thread_counts run(unsigned thread, const stop_flag& stop) override {
+    if constexpr (kind == trial_kind::throughput) {
+      no_probe probe;
+      return run_batches(state_, probe, thread, stop);
+    } else if constexpr (kind == trial_kind::latency) {
+      // Built by the thread itself, on its own pages.
+      probes_[thread] = std::make_unique<latency_probe>();
+      return run_batches(state_, *probes_[thread], thread, stop);
+    } else {
+      handoff_probe probe(owner_);
+      return run_batches(state_, probe, thread, stop);
+    }
+  }
+  void stop() override { state_.stop(); }
+  std::string check(std::span<const thread_counts> counts) override { return state_.check(counts); }
+  record::histogram waits() const override {
+    record::histogram all;
+    for (const auto& probe : probes_)
+      if (probe) all.merge(probe->seen);
+    return all;
+  }
+  std::pair<std::uint64_t, std::uint64_t> handoffs() const override { return {owner_.same, owner_.all}; }
+
+ private:
+  State state_;
+  std::vector<std::unique_ptr<latency_probe>> probes_;
+  ownership owner_;
+};
+
+}  // namespace detail
+
+/// Makes the factory of a cell: the only place where workload, primitive and probe meet.
+/// Handoff trials exist only where one owner at a time is certain (`exclusive`).
+template <class State, bool exclusive, class Params>
+auto factory_of(const Params& params, unsigned threads) {
+  return [=](trial_kind kind) -> std::unique_ptr<runnable> {
+    if (kind == trial_kind::latency) return std::make_unique<detail::trial_of<State, trial_kind::latency>>(params, threads);
+    if constexpr (exclusive)
+      if (kind == trial_kind::handoff)
+        return std::make_unique<detail::trial_of<State, trial_kind::handoff>>(params, threads);
+    return std::make_unique<detail::trial_of<State, trial_kind::throughput>>(params, threads);
+  };
+}
+
+}  // namespace contend::bench

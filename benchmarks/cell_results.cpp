@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+// The arithmetic of a trial.
+#include "cell_results.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include "perf/record/statistics.hpp"
+
+namespace contend::bench {
+namespace {
+
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+
+nlohmann::ordered_json to_json(const param_value& value) {
+  return std::visit([](const auto& v) { return nlohmann::ordered_json(v); }, value);
+}
+
+/// A thread of such a primitive gives up the processor only when it is taken from it.
+bool never_sleeps(const facts& about) {
+  return about.waits == waiting::none || about.waits == waiting::spin || about.waits == waiting::retry;
+}
+
+}  // namespace
+
+cell_results::cell_results(const cell& what, std::string placement, unsigned usable_processors)
+    : what_(what), usable_(usable_processors) {
+  record_.lens = "time";
+  record_.family = what.family;
+  record_.name = what.name;
+  record_.workload = what.workload;
+  record_.primitive = what.about.name;
+  record_.baseline = what.about.baseline;
+  record_.threads = what.threads;
+  record_.placement = std::move(placement);
+  for (const auto& [name, value] : what.params) record_.params[name] = to_json(value);
+  for (const auto& [name, unit] : record::time_metrics()) record_.metrics[name] = {unit, {}};
+  if (!what.not_applicable.empty()) add_caveat("not_applicable", what.not_applicable);
+  if (what.threads > usable_)
+    add_caveat("oversubscribed", fmt::format("{} threads on {} usable processors", what.threads, usable_));
+}
+
+void cell_results::put(const char* metric, double value) {
+  auto& samples = record_.metrics.at(metric).samples;
+  samples.resize(repetitions_, nan);
+  samples.back() = value;
+}
+
+std::optional<double> cell_results::add_throughput(const trial_result& trial, const disturbance& around) {
+  ++repetitions_;
+  for (auto& [name, one] : record_.metrics) one.samples.resize(repetitions_, nan);
+  record::thread_rows rows;
+  std::vector<double> shares;
+  double per_second = 0, done = 0, failed = 0, cpu_ns = 0, idle = 0, involuntary = 0, voluntary = 0, longest = 0;
+  for (const auto& t : trial.threads) {
+    const auto window = static_cast<double>(std::max<std::int64_t>(1, t.stop_ns - t.start_ns));
+    per_second += static_cast<double>(t.done) / window * 1e9;
+    done += static_cast<double>(t.done);
+    failed += static_cast<double>(t.failed);
+    cpu_ns += static_cast<double>(t.cpu_ns);
+    idle += std::max(0.0, 1 - static_cast<double>(t.cpu_ns) / window);
+    involuntary += static_cast<double>(t.involuntary_switches);
+    voluntary += static_cast<double>(t.voluntary_switches);
+    longest = std::max(longest, window);
+    shares.push_back(static_cast<double>(t.done));
+    rows.cpu.push_back(t.cpu);
+    rows.operations.push_back(t.done);
+    rows.failed.push_back(t.failed);
+    const std::size_t number = rows.role.size();
+    rows.role.push_back(number < what_.roles.size() ? what_.roles[number] : "any");
+  }
+  record_.rows.push_back(std::move(rows));
+  const auto threads = static_cast<double>(trial.threads.size());
+  put("throughput", per_second);
+  put("overlap", std::max(0.0, 1 - idle));
+  put("involuntary_switches", involuntary / longest * 1e9);
+  put("voluntary_switches", voluntary / longest * 1e9);
+  put("steal", around.steal.value_or(nan));
+  put("throttled_ms", around.throttled_ms.value_or(nan));
+  if (around.steal.value_or(0) > 0.02)
+    add_caveat("steal", "the hypervisor took more than 2 % of the machine's time during a trial");
+  if (around.throttled_ms.value_or(0) > 0)
+    add_caveat("throttled", "the control group's CPU quota stopped the threads during a trial");
+  if (what_.threads <= usable_ && never_sleeps(what_.about) && idle > 0.2)
+    add_caveat("low_overlap", "in a trial the threads were not all running for more than a fifth of the time");
+  if (done == 0) {
+    add_caveat("not_counted", "no operation finished within a trial's window");
+    return std::nullopt;
+  }
+  put("ns_per_op", 1e9 / per_second);
+  put("ns_per_op_thread", 1e9 / per_second * threads);
+  put("cpu_ns_per_op", cpu_ns / done);
+  put("failed_per_op", failed / done);
+  if (const auto jain = record::jain_index(shares)) put("jain_fairness", *jain);
+  if (const auto range = record::min_max_share(shares)) {
+    put("min_share", range->min);
+    put("max_share", range->max);
+  }
+  return 1e9 / per_second;
+}
+
+void cell_results::add_latency(const trial_result& trial) {
+  if (!trial.waits || repetitions_ == 0) return;
+  put("latency_p50", trial.waits->p50);
+  put("latency_p99", trial.waits->p99);
+  put("latency_p999", trial.waits->p999);
+  put("latency_max", trial.waits->max);
+}
+
+void cell_results::add_handoff(const trial_result& trial) {
+  if (trial.self_handoff && repetitions_ > 0) put("self_handoff", *trial.self_handoff);
+}
+
+void cell_results::add_failure(const trial_failure& failure) {
+  failed_ = true;
+  add_caveat(failure.caveat, failure.sentence);
+  if (failure.caveat != "check_failed") return;
+  // A wrong result makes the others of this cell worthless too.
+  for (auto& [name, one] : record_.metrics) one.samples.clear();
+  record_.rows.clear();
+  repetitions_ = 0;
+}
+
+void cell_results::add_caveat(const std::string& code, const std::string& sentence) {
+  record_.caveats.emplace(code, sentence);
+}
+
+}  // namespace contend::bench

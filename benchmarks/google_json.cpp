@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+// See google_json.hpp.
+#include "google_json.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <filesystem>
+
+#include <nlohmann/json.hpp>
+
+namespace contend::bench {
+
+std::vector<benchmark::BenchmarkReporter::Run> run_mender::operator()(
+    const std::vector<benchmark::BenchmarkReporter::Run>& runs) const {
+  auto out = runs;
+  for (auto& run : out) {
+    run.run_name.iterations.clear();
+    run.run_name.repetitions.clear();
+    run.run_name.time_type.clear();
+    run.run_name.min_time.clear();
+    run.run_name.min_warmup_time.clear();
+    run.run_name.threads.clear();
+    if (const auto found = threads_of_.find(run.run_name.function_name); found != threads_of_.end())
+      run.threads = found->second;
+    for (auto counter = run.counters.begin(); counter != run.counters.end();)
+      counter = std::isfinite(counter->second.value) ? std::next(counter) : run.counters.erase(counter);
+    // Its own idea of processor time is that of the waiting supervisor; the cell's is in a counter.
+    if (const auto cpu = run.counters.find("cpu_ns_per_op");
+        cpu != run.counters.end() && run.aggregate_unit == benchmark::kTime)
+      run.cpu_accumulated_time = cpu->second.value * 1e-9 * static_cast<double>(std::max<std::int64_t>(1, run.iterations));
+    if (!std::isfinite(run.real_accumulated_time)) run.real_accumulated_time = 0;
+    if (!std::isfinite(run.cpu_accumulated_time)) run.cpu_accumulated_time = 0;
+  }
+  return out;
+}
+
+std::string mended_context(const std::string& text) {
+  if (text.empty()) return "{\"context\": {}, \"benchmarks\": []}\n";
+  auto all = nlohmann::ordered_json::parse(text, nullptr, false);
+  if (all.is_discarded()) all = nlohmann::ordered_json::parse(text + "\n  ]\n}\n");
+  if (all.contains("context") && !std::filesystem::exists("/sys/devices/system/cpu/cpu0/cpufreq"))
+    all["context"]["cpu_scaling_enabled"] = nullptr;
+  return all.dump(2) + "\n";
+}
+
+}  // namespace contend::bench

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+// Google Benchmark drives: it shuffles the repetitions, knows the flags that people know, and writes the format that
+// its compare.py reads.
+#include "lens_time.hpp"
+
+#include <iostream>
+#include <memory>
+#include <sstream>
+
+#include <benchmark/benchmark.h>
+
+#include "google_json.hpp"
+#include "progress.hpp"
+
+namespace contend::bench {
+namespace {
+
+/// Hands every report on to several reporters.
+class several_reporters final : public benchmark::BenchmarkReporter {
+ public:
+  void add(std::unique_ptr<benchmark::BenchmarkReporter> one, std::ostream* to) {
+    one->SetOutputStream(to);
+    one->SetErrorStream(&std::cerr);
+    all_.push_back(std::move(one));
+  }
+  bool ReportContext(const Context& context) override {
+    for (auto& one : all_) one->ReportContext(context);
+    return true;
+  }
+  void ReportRuns(const std::vector<Run>& runs) override {
+    for (auto& one : all_) one->ReportRuns(runs);
+  }
+  void Finalize() override {
+    for (auto& one : all_) one->Finalize();
+  }
+
+ private:
+  std::vector<std::unique_ptr<benchmark::BenchmarkReporter>> all_;
+};
+
+/// One repetition of one cell.
+class repetition {
+ public:
+  repetition(const time_lens& lens, cell_results& into, const cell& what)
+      : lens_(lens), into_(into), what_(what) {}
+
+  /// ns per operation, or nothing: then why() says it.
+  std::optional<double> run() {
+    if (lens_.interrupted != 0) return give_up("interrupted");
+    if (into_.failed()) return give_up("an earlier repetition failed");
+    lens_.since_last_call();
+    const auto throughput = trial(trial_kind::throughput, lens_.asked.window);
+    if (!throughput) return std::nullopt;
+    const auto ns_per_op = into_.add_throughput(*throughput, lens_.since_last_call());
+    if (!ns_per_op) return give_up("no operation finished within the window");
+    if (what_.waits) {
+      const auto latency = trial(trial_kind::latency, lens_.asked.latency_window);
+      if (!latency) return std::nullopt;
+      into_.add_latency(*latency);
+    }
+    if (what_.exclusive) {
+      const auto handoff = trial(trial_kind::handoff, lens_.asked.latency_window);
+      if (!handoff) return std::nullopt;
+      into_.add_handoff(*handoff);
+    }
+    return ns_per_op;
+  }
+  const std::string& why() const { return why_; }
+
+ private:
+  std::optional<trial_result> trial(trial_kind kind, std::chrono::microseconds window) {
+    auto outcome = lens_.trials.run(what_, kind, window);
+    if (auto* result = std::get_if<trial_result>(&outcome)) return std::move(*result);
+    const auto& failure = std::get<trial_failure>(outcome);
+    why_ = failure.sentence;
+    if (failure.caveat != "interrupted") into_.add_failure(failure);
+    return std::nullopt;
+  }
+  std::nullopt_t give_up(const char* why) {
+    why_ = why;
+    return std::nullopt;
+  }
+
+  const time_lens& lens_;
+  cell_results& into_;
+  const cell& what_;
+  std::string why_;
+};
+
+void put_counters(benchmark::State& state, const cell_results& from) {
+  for (const auto& [name, one] : from.to_record().metrics)
+    if (!one.samples.empty()) state.counters[name] = one.samples.back();
+}
+
+}  // namespace
+
+std::string run_time_lens(const time_lens& lens, std::vector<cell_results>& results) {
+  std::map<std::string, unsigned> threads_of;
+  std::size_t measured = 0;
+  std::size_t finished = 0;
+  for (const auto& c : lens.chosen.cells)
+    if (c.skipped.empty()) {
+      threads_of[c.what->name] = c.what->threads;
+      ++measured;
+    }
+  const auto repetitions = static_cast<std::size_t>(lens.asked.repetitions);
+  progress_line progress(measured * repetitions, measured, lens.asked.quiet);
+
+  for (std::size_t i = 0; i < lens.chosen.cells.size(); ++i) {
+    const auto& c = lens.chosen.cells[i];
+    if (!c.skipped.empty()) continue;
+    auto tries = std::make_shared<std::size_t>(0);
+    benchmark::RegisterBenchmark(c.what->name.c_str(),
+                                 [&, tries, what = c.what, into = &results[i]](benchmark::State& state) {
+                                   repetition one(lens, *into, *what);
+                                   const auto ns_per_op = one.run();
+                                   if (!ns_per_op) state.SkipWithError(one.why().c_str());
+                                   for (auto _ : state) {
+                                     state.SetIterationTime(*ns_per_op * 1e-9);
+                                   }
+                                   if (ns_per_op) put_counters(state, *into);
+                                   if (lens.interrupted != 0) return;
+                                   finished += ++*tries == repetitions;
+                                   progress.step(what->name, finished);
+                                   lens.between_trials();
+                                 })
+        ->Iterations(1)
+        ->UseManualTime()
+        ->Unit(benchmark::kNanosecond);
+  }
+
+  std::vector<std::string> arguments{lens.asked.command_line.front(),
+                                     "--benchmark_repetitions=" + std::to_string(repetitions),
+                                     "--benchmark_enable_random_interleaving=true"};
+  bool own_file = false;
+  bool json_file = true;
+  for (const auto& flag : lens.asked.google_flags) {
+    arguments.push_back(flag);
+    own_file = own_file || flag.rfind("--benchmark_out=", 0) == 0;
+    if (flag.rfind("--benchmark_out_format=", 0) == 0) json_file = flag == "--benchmark_out_format=json";
+  }
+  std::vector<char*> argv;
+  for (auto& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  int argc = static_cast<int>(arguments.size());
+  benchmark::Initialize(&argc, argv.data());
+
+  const run_mender mend(threads_of);
+  std::ostringstream json;
+  several_reporters display;
+  display.add(std::make_unique<mended<benchmark::JSONReporter>>(mend), &json);
+  if (lens.asked.format == "json") display.add(std::make_unique<mended<benchmark::JSONReporter>>(mend), &std::cout);
+  if (lens.asked.format == "console")
+    display.add(std::make_unique<mended<benchmark::ConsoleReporter>>(mend, benchmark::ConsoleReporter::OO_None), &std::cout);
+  mended<benchmark::JSONReporter> file(mend);
+  benchmark::RunSpecifiedBenchmarks(&display, own_file && json_file ? &file : nullptr);
+  benchmark::ClearRegisteredBenchmarks();
+  progress.end();
+  return mended_context(json.str());
+}
+
+}  // namespace contend::bench

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+// Catalogue × workloads × parameters × thread counts → cells with stable names.
+#pragma once
+
+#include <concepts>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "cell.hpp"
+
+namespace contend::bench {
+
+/// All cells at the given thread counts, with what they are made of. Cheap: states are made only when a cell runs.
+class matrix {
+ public:
+  explicit matrix(std::vector<unsigned> thread_counts) : thread_counts_(std::move(thread_counts)) {}
+
+  /// Adds workload W on every type of a catalogue list: add<critical_section>(locks{}).
+  template <class W, class... P>
+  void add(type_list<P...>) {
+    const workload_entry& entry = workload_of<W>();
+    (add_primitive<W, P>(entry), ...);
+  }
+
+  const std::vector<cell>& cells() const { return cells_; }
+  const std::vector<workload_entry>& workloads() const { return workloads_; }
+  const std::vector<catalogue_entry>& catalogue() const { return catalogue_; }
+  const std::vector<unsigned>& thread_counts() const { return thread_counts_; }
+
+  /// The cell of that name, or nullptr.
+  const cell* find(const std::string& name) const;
+
+ private:
+  template <class W>
+  const workload_entry& workload_of() {
+    for (const auto& entry : workloads_)
+      if (entry.facts.name == W::facts.name) return entry;
+    return workloads_.emplace_back(workload_entry{W::facts, W::claims()});
+  }
+
+  template <class W, class P>
+  void add_primitive(const workload_entry&) {
+    note(W::facts, P::facts);
+    for (const unsigned threads : thread_counts_)
+      for (const auto& one : W::matrix(threads)) {
+        cell c;
+        c.workload = W::facts.name;
+        c.family = W::facts.family;
+        c.about = P::facts;
+        one.params.visit([&](std::string_view name, auto value) {
+          if constexpr (std::integral<decltype(value)>)
+            c.params.emplace_back(name, static_cast<std::int64_t>(value));
+          else if constexpr (std::floating_point<decltype(value)>)
+            c.params.emplace_back(name, static_cast<double>(value));
+          else
+            c.params.emplace_back(name, std::string(value));
+        });
+        c.threads = threads;
+        c.quick = one.quick;
+        c.exclusive = W::facts.exclusive && P::facts.step != rung::no_sharing;
+        c.waits = W::facts.waits;
+        if constexpr (requires { W::role_of(one.params, threads, 0U); })
+          for (unsigned i = 0; i < threads; ++i) c.roles.emplace_back(W::role_of(one.params, threads, i));
+        c.not_applicable = W::template not_applicable<P>;
+        if constexpr (W::template not_applicable<P>.empty()) {
+          static_assert(workload_state<typename W::template state<P>>);
+          c.make = factory_of<typename W::template state<P>, W::facts.exclusive && P::facts.step != rung::no_sharing>(one.params, threads);
+        }
+        c.name = name_of(c);
+        cells_.push_back(std::move(c));
+      }
+  }
+
+  static std::string name_of(const cell& c);
+  void note(const workload_facts& workload, const facts& primitive);
+
+  std::vector<unsigned> thread_counts_;
+  std::vector<cell> cells_;
+  std::vector<workload_entry> workloads_;
+  std::vector<catalogue_entry> catalogue_;
+};
+
+/// Adds a family's workloads; one function per family, each in a file of its own so that they build side by side.
+void add_apparatus(matrix&);
+void add_locks(matrix&);
+void add_rwlocks(matrix&);
+void add_atomics(matrix&);
+void add_queues(matrix&);
+void add_rcus(matrix&);
+void add_counters(matrix&);
+
+/// Adds every family of the catalogue.
+void add_catalogue(matrix&);
+
+}  // namespace contend::bench

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: MIT
+// The command line, with Google Benchmark's flags understood, passed on, or refused with the one to use instead.
+#include "options.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdlib>
+#include <numeric>
+#include <regex>
+#include <string_view>
+
+#include <CLI/CLI.hpp>
+
+#include "contend_build_info.hpp"
+#include "primitives/platform.hpp"
+
+namespace contend::bench {
+namespace {
+
+template <class Number>
+Number number_in(const std::string& argument, const std::string& text, Number low, Number high, const char* what) {
+  Number value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size() || value < low || value > high)
+    throw usage_error(argument + ": '" + text + "' is not " + what + "; expected a number from " + std::to_string(low) +
+                      " to " + std::to_string(high));
+  return value;
+}
+
+std::vector<unsigned> thread_list(const std::string& text) {
+  std::vector<unsigned> out;
+  std::string_view rest = text;
+  for (;;) {
+    const auto comma = rest.find(',');
+    out.push_back(static_cast<unsigned>(
+        number_in<long>("--threads", std::string(rest.substr(0, comma)), 1, platform::max_threads / 2,
+                        "a thread count (a list looks like 1,2,4)")));
+    if (comma == std::string_view::npos) break;
+    rest.remove_prefix(comma + 1);
+  }
+  std::sort(out.begin(), out.end());
+  out.erase(std::unique(out.begin(), out.end()), out.end());
+  return out;
+}
+
+std::chrono::microseconds milliseconds_in(const char* argument, double ms) {
+  if (!(ms >= 0.1 && ms <= 60'000))
+    throw usage_error(std::string(argument) + ": " + std::to_string(ms) +
+                      " is not a length of time; expected milliseconds from 0.1 to 60000");
+  return std::chrono::microseconds(static_cast<std::int64_t>(ms * 1000));
+}
+
+struct refused_flag {
+  std::string_view flag;
+  std::string_view instead;
+};
+constexpr std::array refused{
+    refused_flag{"--benchmark_min_time", "a trial runs for a fixed time; use --window-ms"},
+    refused_flag{"--benchmark_min_warmup_time", "trials of all cells are shuffled, so none is warmed up; use --repetitions"},
+    refused_flag{"--benchmark_perf_counters", "its counters are shared by all threads and so wrong for them"},
+    refused_flag{"--benchmark_dry_run", "use --plan"},
+};
+constexpr std::array<std::string_view, 11> passed_on{
+    "--benchmark_enable_random_interleaving", "--benchmark_report_aggregates_only",
+    "--benchmark_display_aggregates_only",    "--benchmark_counters_tabular",
+    "--benchmark_color",                      "--benchmark_context",
+    "--benchmark_time_unit",                  "--benchmark_out",
+    "--benchmark_out_format",                 "--benchmark_repetitions",
+    "--v"};
+
+/// Takes Google Benchmark's flags out of `arguments`.
+void take_google_flags(std::vector<std::string>& arguments, options& out) {
+  std::vector<std::string> rest;
+  for (const auto& argument : arguments) {
+    if (argument.rfind("--benchmark_", 0) != 0 && argument.rfind("--v=", 0) != 0) {
+      rest.push_back(argument);
+      continue;
+    }
+    const auto equals = argument.find('=');
+    const std::string flag = argument.substr(0, equals);
+    const std::string value = equals == std::string::npos ? "" : argument.substr(equals + 1);
+    for (const auto& [name, instead] : refused)
+      if (flag == name) throw usage_error(flag + ": not available here: " + std::string(instead));
+    if (flag == "--benchmark_filter")  // ours is the same, and the record and the plan know it
+      out.filter = value;
+    else if (flag == "--benchmark_list_tests")
+      out.list = value != "false";
+    else if (flag == "--benchmark_format")
+      out.format = value;
+    else if (std::find(passed_on.begin(), passed_on.end(), flag) == passed_on.end())
+      throw usage_error(argument + ": no such flag of Google Benchmark is known here");
+    else {
+      if (flag == "--benchmark_repetitions")
+        out.repetitions = static_cast<int>(number_in<long>(flag, value, 1, 1000, "a number of repetitions"));
+      if (flag == "--benchmark_out_format" && value != "json" && value != "console" && value != "csv")
+        throw usage_error(flag + ": '" + value + "' is not a format; expected json, console or csv");
+      if (flag == "--benchmark_time_unit" && value != "ns" && value != "us" && value != "ms" && value != "s")
+        throw usage_error(flag + ": '" + value + "' is not a unit; expected ns, us, ms or s");
+      out.google_flags.push_back(argument);
+    }
+  }
+  if (!out.format.empty() && out.format != "console" && out.format != "json")
+    throw usage_error("--benchmark_format: '" + out.format + "' is not a format here; expected console or json");
+  arguments = std::move(rest);
+}
+
+}  // namespace
+
+options parse_options(int argc, char** argv) {
+  options out;
+  out.command_line.assign(argv, argv + argc);
+  std::vector<std::string> arguments(argv + 1, argv + argc);
+  take_google_flags(arguments, out);
+
+  CLI::App app{"Measures concurrency primitives across thread counts, against simpler baselines.\n"
+               "Writes results/<run>/results.json and report.html; results/latest points to the newest run.\n"
+               "Google Benchmark's flags (--benchmark_filter, --benchmark_repetitions, …) work too.",
+               "contend bench"};
+  app.set_version_flag("--version", std::string("contend ") + build_info::version);
+  std::string threads;
+  std::string results;
+  double window_ms = 0;
+  double latency_window_ms = 0;
+  double limit_s = 3;
+  bool no_report = false;
+  app.add_option("--profile", out.profile, "quick: a sample in a few minutes; full: every parameter set")
+      ->capture_default_str();
+  app.add_option("--threads", threads, "Thread counts, such as 1,2,4 (default: 1, 2, 4 … processors, and twice that)");
+  app.add_option("--filter", out.filter, "Only cells whose name matches this regular expression");
+  app.add_option("--family", out.families, "Only these families")->delimiter(',');
+  app.add_option("--workload", out.workloads, "Only these workloads")->delimiter(',');
+  app.add_option("--primitive", out.primitives, "Only these primitives")->delimiter(',');
+  int repetitions = 0;
+  app.add_option("--repetitions", repetitions, "Trials per cell, interleaved with those of all other cells");
+  app.add_option("--window-ms", window_ms, "Length of a throughput trial, ms");
+  app.add_option("--latency-window-ms", latency_window_ms, "Length of a latency and of a self-handoff trial, ms");
+  app.add_option("--cell-limit", limit_s, "Seconds after which a trial that does not end is killed")
+      ->capture_default_str();
+  app.add_option("--placement", out.placement, "compact, spread or none: how threads are pinned")->capture_default_str();
+  app.add_option("--results", results, "Directory in which the run's own directory is made (default: results)");
+  app.add_flag("--oversubscribe-spinners", out.oversubscribe_spinners,
+               "Also run fifo spin locks with more threads than processors (they collapse)");
+  app.add_flag("--plan", out.plan, "Print cells and minutes, and stop");
+  app.add_flag("--list", out.list, "Print the cells' names, or with --json the catalogue, and stop");
+  app.add_flag("--json", out.json, "With --list: the catalogue as JSON; with --plan: the plan as JSON");
+  app.add_flag("--no-report", no_report, "Do not make the report");
+  app.add_flag("--quiet", out.quiet, "No progress");
+  std::reverse(arguments.begin(), arguments.end());
+  try {
+    app.parse(arguments);
+  } catch (const CLI::Success& done) {  // --help, --version
+    std::exit(app.exit(done));
+  } catch (const CLI::ParseError& wrong) {
+    throw usage_error(std::string(wrong.what()) + " (see --help)");
+  }
+  if (out.profile != "quick" && out.profile != "full")
+    throw usage_error("--profile: '" + out.profile + "' is not a profile; expected quick or full");
+  if (out.placement != "compact" && out.placement != "spread" && out.placement != "none")
+    throw usage_error("--placement: '" + out.placement + "' is not a policy; expected compact, spread or none");
+  if (!threads.empty() || app.count("--threads") > 0) out.threads = thread_list(threads);
+  if (app.count("--repetitions") > 0) {
+    out.repetitions = static_cast<int>(
+        number_in<long>("--repetitions", std::to_string(repetitions), 1, 1000, "a number of repetitions"));
+    out.google_flags.push_back("--benchmark_repetitions=" + std::to_string(out.repetitions));
+  }
+  const bool quick = out.profile == "quick";
+  if (out.repetitions == 0) out.repetitions = quick ? 6 : 10;
+  out.window = app.count("--window-ms") > 0 ? milliseconds_in("--window-ms", window_ms)
+                                            : std::chrono::microseconds(quick ? 40'000 : 100'000);
+  out.latency_window = app.count("--latency-window-ms") > 0
+                           ? milliseconds_in("--latency-window-ms", latency_window_ms)
+                           : std::chrono::microseconds(quick ? 15'000 : 50'000);
+  if (!(limit_s >= 0.1 && limit_s <= 3600))
+    throw usage_error("--cell-limit: " + std::to_string(limit_s) + " is not a limit; expected seconds from 0.1 to 3600");
+  out.cell_limit = std::chrono::milliseconds(static_cast<std::int64_t>(limit_s * 1000));
+  if (!results.empty()) out.results = results;
+  out.report = !no_report;
+  const std::string expression = out.filter.rfind('-', 0) == 0 ? out.filter.substr(1) : out.filter;
+  try {
+    (void)std::regex(expression);
+  } catch (const std::regex_error& wrong) {
+    throw usage_error("--filter: '" + expression + "' is not a regular expression: " + wrong.what());
+  }
+  return out;
+}
+
+std::vector<std::string> nearest(const std::string& wrong, const std::vector<std::string>& known) {
+  const auto distance = [](const std::string& a, const std::string& b) {  // Levenshtein 1966
+    std::vector<std::size_t> row(b.size() + 1);
+    std::iota(row.begin(), row.end(), std::size_t{0});
+    for (std::size_t i = 1; i <= a.size(); ++i) {
+      std::size_t diagonal = row[0];
+      row[0] = i;
+      for (std::size_t j = 1; j <= b.size(); ++j) {
+        const std::size_t above = row[j];
+        row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1])});
+        diagonal = above;
+      }
+    }
+    return row[b.size()];
+  };
+  std::vector<std::pair<std::size_t, std::string>> ranked;
+  for (const auto& name : known) {
+    const bool part = wrong.size() >= 3 && name.find(wrong) != std::string::npos;
+    const std::size_t d = part ? 1 : distance(wrong, name);
+    if (d <= std::max<std::size_t>(2, wrong.size() / 3)) ranked.emplace_back(d, name);
+  }
+  std::sort(ranked.begin(), ranked.end());
+  ranked.erase(std::unique(ranked.begin(), ranked.end()), ranked.end());
+  std::vector<std::string> out;
+  for (const auto& [d, name] : ranked)
+    if (out.size() < 3) out.push_back(name);
+  return out;
+}
+
+}  // namespace contend::bench

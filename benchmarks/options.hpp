@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+// What the user asked the benchmark program for, checked.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace contend::bench {
+
+/// A wrong argument: what() is the one sentence to show; the program exits 2.
+struct usage_error : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+struct options {
+  std::string profile = "quick";  ///< quick, full; "custom" once a choice of cells was made by hand
+  std::vector<unsigned> threads;  ///< empty: by profile and machine
+  std::string filter;             ///< regular expression over cell names; a leading '-' turns it round
+  std::vector<std::string> families, workloads, primitives;
+  int repetitions = 0;  ///< 0: by profile
+  std::chrono::microseconds window{0};
+  std::chrono::microseconds latency_window{0};
+  std::chrono::milliseconds cell_limit{3000};
+  std::string placement = "compact";
+  std::filesystem::path results = "results";
+  bool oversubscribe_spinners = false;
+  bool plan = false;
+  bool list = false;
+  bool json = false;
+  bool quiet = false;
+  bool report = true;
+  std::string format;  ///< of --benchmark_format: console or json prints Google Benchmark's output; empty: progress only
+  std::vector<std::string> google_flags;  ///< passed on to Google Benchmark, ours first so that the user's win
+  std::vector<std::string> command_line;
+};
+
+/// Reads the command line. Throws usage_error; prints help or version and exits 0 where asked for.
+options parse_options(int argc, char** argv);
+
+/// The names nearest to `wrong` among `known`, at most three, best first; empty if none is near.
+std::vector<std::string> nearest(const std::string& wrong, const std::vector<std::string>& known);
+
+}  // namespace contend::bench

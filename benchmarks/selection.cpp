@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+// See selection.hpp.
+#include "selection.hpp"
+
+#include <algorithm>
+#include <regex>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace contend::bench {
+namespace {
+
+/// At most this many cells in the quick profile.
+constexpr std::size_t quick_limit = 400;
+/// Besides its windows a repetition costs about this much: making the state, waking the team, the answer.
+constexpr std::chrono::duration<double> around_a_trial{0.002};
+
+void check_names(const char* argument, const std::vector<std::string>& asked, std::vector<std::string> known) {
+  std::sort(known.begin(), known.end());
+  known.erase(std::unique(known.begin(), known.end()), known.end());
+  for (const auto& name : asked)
+    if (!std::binary_search(known.begin(), known.end(), name)) {
+      const auto near = nearest(name, known);
+      throw usage_error(fmt::format("{}: '{}' does not exist; {}", argument, name,
+                                    near.empty() ? fmt::format("expected one of {}", fmt::join(known, ", "))
+                                                 : fmt::format("did you mean {}?", fmt::join(near, ", "))));
+    }
+}
+
+bool contains(const std::vector<std::string>& names, std::string_view name) {
+  return names.empty() || std::find(names.begin(), names.end(), name) != names.end();
+}
+
+/// A spin lock that serves in order collapses when the next in line is not running: 100 to 5000 times slower.
+bool collapses(const cell& c, unsigned processors) {
+  const bool in_order = c.about.admits == admission::fifo || c.about.admits == admission::phase_fair;
+  const bool spins = c.about.waits == waiting::spin || c.about.waits == waiting::spin_with_backoff;
+  return c.threads > processors && in_order && spins;
+}
+
+}  // namespace
+
+std::size_t selection::measured() const {
+  return static_cast<std::size_t>(
+      std::count_if(cells.begin(), cells.end(), [](const chosen_cell& c) { return c.skipped.empty(); }));
+}
+
+std::vector<unsigned> thread_counts(const options& asked, unsigned processors) {
+  if (!asked.threads.empty()) return asked.threads;
+  std::vector<unsigned> counts;
+  for (unsigned n = 1; n < processors; n *= 2)
+    if (asked.profile == "full" || n <= 2) counts.push_back(n);
+  counts.push_back(processors);
+  counts.push_back(2 * processors);
+  return counts;
+}
+
+selection select(const matrix& all, const options& asked, unsigned processors) {
+  std::vector<std::string> families, workloads, primitives;
+  for (const auto& c : all.cells()) {
+    families.push_back(c.family);
+    workloads.push_back(c.workload);
+    primitives.emplace_back(c.about.name);
+  }
+  check_names("--family", asked.families, families);
+  check_names("--workload", asked.workloads, workloads);
+  check_names("--primitive", asked.primitives, primitives);
+
+  const bool negative = asked.filter.rfind('-', 0) == 0;
+  const std::regex expression(negative ? asked.filter.substr(1) : asked.filter);
+  selection out;
+  const bool quick = asked.profile == "quick";
+  for (const auto& c : all.cells()) {
+    if (quick && !c.quick) continue;
+    if (!contains(asked.families, c.family) || !contains(asked.workloads, c.workload) ||
+        !contains(asked.primitives, c.about.name))
+      continue;
+    if (!asked.filter.empty() && std::regex_search(c.name, expression) == negative) continue;
+    std::string reason;
+    if (!c.not_applicable.empty())
+      reason = c.not_applicable;
+    else if (collapses(c, processors) && !asked.oversubscribe_spinners)
+      reason =
+          "a spin lock that serves in order collapses when the next in line has no processor; "
+          "--oversubscribe-spinners runs it all the same";
+    out.cells.push_back({&c, std::move(reason)});
+  }
+  if (out.cells.empty())
+    throw usage_error(fmt::format("no cell of the {} profile is left by the choice made ({}); --list shows all names",
+                                  asked.profile, asked.filter.empty() ? "families, workloads, primitives" : asked.filter));
+  if (quick) {
+    std::size_t left = quick_limit;
+    for (auto& c : out.cells)
+      if (c.skipped.empty() && left-- == 0) {
+        c.skipped = "beyond the quick profile's 400 cells";
+        left = 0;
+      }
+  }
+  out.rule = quick ? fmt::format("quick: the parameter sets that each workload marks as quick, on every primitive, at {} "
+                                 "threads, at most {} cells; fifo spin locks are left out above {} threads",
+                                 fmt::join(all.thread_counts(), ", "), quick_limit, processors)
+                   : fmt::format("full: every parameter set of every workload on every primitive at {} threads; fifo spin "
+                                 "locks are left out above {} threads",
+                                 fmt::join(all.thread_counts(), ", "), processors);
+  return out;
+}
+
+std::chrono::duration<double> planned_time(const selection& chosen, const options& asked) {
+  std::chrono::duration<double> total{0};
+  for (const auto& c : chosen.cells) {
+    if (!c.skipped.empty()) continue;
+    std::chrono::duration<double> one = asked.window + around_a_trial;
+    if (c.what->waits) one += asked.latency_window + around_a_trial;
+    if (c.what->exclusive) one += asked.latency_window + around_a_trial;
+    total += one * asked.repetitions;
+  }
+  return total;
+}
+
+}  // namespace contend::bench

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+// Which cells a run has, and which of them it measures.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "matrix.hpp"
+#include "options.hpp"
+
+namespace contend::bench {
+
+struct chosen_cell {
+  const cell* what;
+  std::string skipped;  ///< why it is not measured though it belongs to the run; empty = measured
+};
+
+struct selection {
+  std::vector<chosen_cell> cells;
+  std::string rule;  ///< one sentence, for the record
+  std::size_t measured() const;
+};
+
+/// Thread counts of a profile on a machine with that many usable processors: 1, 2, 4 … processors and one
+/// oversubscribed point, twice the processors. The quick profile keeps four of them: 1, 2, processors, the last.
+std::vector<unsigned> thread_counts(const options& asked, unsigned processors);
+
+/// The cells that the options ask for. Throws usage_error for a name that does not exist, with the nearest ones that
+/// do, or when nothing is left.
+selection select(const matrix& all, const options& asked, unsigned processors);
+
+/// Time that the trials will take, without the core-to-core matrices and the report.
+std::chrono::duration<double> planned_time(const selection& chosen, const options& asked);
+
+}  // namespace contend::bench

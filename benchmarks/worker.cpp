@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+// One JSON object per line, both ways, over a socket pair.
+#include "worker.hpp"
+
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <stdexcept>
+
+#include <nlohmann/json.hpp>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace contend::bench {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* line_variable = "CONTEND_WORKER_FD";
+
+bool send_line(int fd, const json& message) {
+  const std::string text = message.dump() + "\n";
+  std::size_t sent = 0;
+  while (sent < text.size()) {
+    const ssize_t n = ::send(fd, text.data() + sent, text.size() - sent, MSG_NOSIGNAL);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return false;
+    sent += static_cast<std::size_t>(n);
+  }
+  return true;
+}
+
+json to_json(const trial_result& r) {
+  json threads = json::array();
+  for (const auto& t : r.threads)
+    threads.push_back({t.done, t.failed, t.start_ns, t.stop_ns, t.cpu_ns, t.involuntary_switches, t.voluntary_switches,
+                       t.cpu});
+  json out{{"threads", threads}, {"wrong", r.wrong}};
+  if (r.waits) out["waits"] = {r.waits->count, r.waits->p50, r.waits->p99, r.waits->p999, r.waits->max};
+  if (r.self_handoff) out["self_handoff"] = *r.self_handoff;
+  return out;
+}
+
+trial_result from_json(const json& in) {
+  trial_result r;
+  for (const auto& t : in.at("threads"))
+    r.threads.push_back({t[0].get<std::uint64_t>(), t[1].get<std::uint64_t>(), t[2].get<std::int64_t>(),
+                         t[3].get<std::int64_t>(), t[4].get<std::int64_t>(), t[5].get<std::int64_t>(),
+                         t[6].get<std::int64_t>(), t[7].get<int>()});
+  r.wrong = in.at("wrong").get<std::string>();
+  if (const auto w = in.find("waits"); w != in.end())
+    r.waits = wait_summary{(*w)[0].get<std::uint64_t>(), (*w)[1].get<double>(), (*w)[2].get<double>(),
+                           (*w)[3].get<double>(), (*w)[4].get<double>()};
+  if (const auto h = in.find("self_handoff"); h != in.end()) r.self_handoff = h->get<double>();
+  return r;
+}
+
+}  // namespace
+
+bool is_worker() { return std::getenv(line_variable) != nullptr; }
+
+int serve(const matrix& all, std::vector<int> placement) {
+  const int fd = std::atoi(std::getenv(line_variable));
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  std::signal(SIGINT, SIG_IGN);  // Ctrl-C is the supervisor's to handle
+  platform::calibrate_work();
+  team threads(std::move(placement));
+  std::string unread;
+  char chunk[4096];
+  for (;;) {
+    const auto end = unread.find('\n');
+    if (end == std::string::npos) {
+      const ssize_t n = ::read(fd, chunk, sizeof chunk);
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0) return 0;
+      unread.append(chunk, static_cast<std::size_t>(n));
+      continue;
+    }
+    const json request = json::parse(unread.substr(0, end));
+    unread.erase(0, end + 1);
+    json answer;
+    try {
+      const cell* what = all.find(request.at("cell").get<std::string>());
+      if (what == nullptr) throw std::runtime_error("the worker does not know this cell");
+      answer = to_json(threads.run(*what, static_cast<trial_kind>(request.at("kind").get<int>()),
+                                   std::chrono::microseconds(request.at("window_us").get<std::int64_t>())));
+    } catch (const std::exception& e) {
+      answer = {{"thrown", e.what()}};
+    }
+    if (!send_line(fd, answer)) return 0;
+  }
+}
+
+supervisor::supervisor(std::vector<std::string> arguments, std::chrono::milliseconds limit)
+    : arguments_(std::move(arguments)), limit_(limit) {}
+
+supervisor::~supervisor() { kill_worker(); }
+
+void supervisor::start() {
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+    throw std::runtime_error(std::string("cannot start a worker: socketpair: ") + std::strerror(errno));
+  std::vector<char*> argv;
+  for (auto& argument : arguments_) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  const pid_t child = ::fork();
+  if (child < 0) throw std::runtime_error(std::string("cannot start a worker: fork: ") + std::strerror(errno));
+  if (child == 0) {
+    const int fd = ::dup(ends[1]);  // without close-on-exec
+    ::setenv(line_variable, std::to_string(fd).c_str(), 1);
+    ::execv("/proc/self/exe", argv.data());
+    ::_exit(127);
+  }
+  ::close(ends[1]);
+  line_ = ends[0];
+  worker_ = child;
+  unread_.clear();
+}
+
+void supervisor::kill_worker() {
+  if (worker_ < 0) return;
+  ::kill(worker_, SIGKILL);
+  ::waitpid(worker_, nullptr, 0);
+  ::close(line_);
+  worker_ = -1;
+  line_ = -1;
+}
+
+std::string supervisor::why_it_died() {
+  int status = 0;
+  ::waitpid(worker_, &status, 0);
+  ::close(line_);
+  worker_ = -1;
+  line_ = -1;
+  if (WIFSIGNALED(status))
+    return "the worker died of signal " + std::to_string(WTERMSIG(status)) + " (" + strsignal(WTERMSIG(status)) + ")";
+  return "the worker left with status " + std::to_string(WEXITSTATUS(status));
+}
+
+trial_outcome supervisor::run(const cell& what, trial_kind kind, std::chrono::microseconds window) {
+  using clock = std::chrono::steady_clock;
+  if (worker_ < 0) start();
+  const json request{{"cell", what.name}, {"kind", static_cast<int>(kind)}, {"window_us", window.count()}};
+  if (!send_line(line_, request)) return trial_failure{"crashed", why_it_died()};
+  const auto deadline = clock::now() + window + limit_;
+  char chunk[65536];
+  for (;;) {
+    if (const auto end = unread_.find('\n'); end != std::string::npos) {
+      const json answer = json::parse(unread_.substr(0, end));
+      unread_.erase(0, end + 1);
+      if (const auto thrown = answer.find("thrown"); thrown != answer.end())
+        return trial_failure{"crashed", "the workload threw: " + thrown->get<std::string>()};
+      trial_result result = from_json(answer);
+      if (!result.wrong.empty()) return trial_failure{"check_failed", result.wrong};
+      return result;
+    }
+    if (interrupted_ != nullptr && *interrupted_ != 0) {
+      kill_worker();
+      return trial_failure{"interrupted", "interrupted"};
+    }
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - clock::now()).count();
+    if (left <= 0) {
+      kill_worker();
+      return trial_failure{"timeout", "no end " + std::to_string(limit_.count()) +
+                                          " ms after the stop flag was raised; the worker was killed"};
+    }
+    pollfd wait{line_, POLLIN, 0};
+    const int ready = ::poll(&wait, 1, static_cast<int>(std::min<long>(left, 200)));
+    if (ready <= 0) continue;
+    const ssize_t n = ::read(line_, chunk, sizeof chunk);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return trial_failure{"crashed", why_it_died()};
+    unread_.append(chunk, static_cast<std::size_t>(n));
+  }
+}
+
+}  // namespace contend::bench

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+// The command-line program: it knows the verbs; measuring itself is left to contend-bench beside it.
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <unistd.h>
+
+#include "contend_build_info.hpp"
+#include "perf/record/render.hpp"
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Becomes contend-bench with these arguments. Returns only if it cannot.
+int become_bench(std::vector<std::string> arguments) {
+  std::error_code error;
+  const fs::path self = fs::read_symlink("/proc/self/exe", error);
+  const std::string program = (error ? fs::path("contend-bench") : self.parent_path() / "contend-bench").string();
+  arguments.insert(arguments.begin(), program);
+  std::vector<char*> argv;
+  for (auto& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  ::execvp(program.c_str(), argv.data());
+  std::fprintf(stderr, "contend: cannot run '%s': %s\n", program.c_str(), std::strerror(errno));
+  return 2;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  // Everything after these two verbs is contend-bench's own business, its --help too.
+  if (argc > 1 && std::string(argv[1]) == "bench") return become_bench({argv + 2, argv + argc});
+  if (argc > 1 && std::string(argv[1]) == "list") {
+    std::vector<std::string> arguments{"--list"};
+    arguments.insert(arguments.end(), argv + 2, argv + argc);
+    return become_bench(std::move(arguments));
+  }
+
+  CLI::App app{"contend: which lock, queue or counter to use on this machine, measured", "contend"};
+  app.set_version_flag("--version", "contend " + std::string(contend::build_info::version) + " (" +
+                                        std::string(contend::build_info::commit) + ")");
+  app.require_subcommand(1);
+  app.add_subcommand("bench", "Measure primitives across thread counts and write a report");
+  app.add_subcommand("list", "List the cells that can be measured; --json: the catalogue with its facts");
+  std::string directory = "results/latest";
+  bool quiet = false;
+  auto* report = app.add_subcommand("report", "Draw the report of a run again");
+  report->add_option("run", directory, "Directory of the run, or its results.json")->capture_default_str();
+  report->add_flag("--quiet", quiet, "No messages but errors");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& done) {
+    return app.exit(done);
+  } catch (const CLI::ParseError& wrong) {
+    std::fprintf(stderr, "contend: %s; see contend --help\n", wrong.what());
+    return 2;
+  }
+  return contend::record::render_report(directory, quiet);
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+// One cell of the record, from its samples to its JSON: the only place that knows both.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+namespace contend::record {
+
+/// Version of the record that this code writes; see schema.json.
+inline constexpr int schema_version = 1;
+
+/// One metric's samples, one per repetition in the order of the repetitions; NaN where a repetition gave none.
+struct series {
+  std::string unit;
+  std::vector<double> samples;
+};
+
+/// Per-thread numbers of one repetition.
+struct thread_rows {
+  std::vector<std::string> role;
+  std::vector<int> cpu;
+  std::vector<std::uint64_t> operations;
+  std::vector<std::uint64_t> failed;
+};
+
+struct cell_record {
+  std::string lens;
+  std::string family;
+  std::string name;
+  std::string workload;
+  std::string primitive;
+  bool baseline = false;
+  nlohmann::ordered_json params = nlohmann::ordered_json::object();
+  unsigned threads = 1;
+  std::string placement;
+  std::map<std::string, series> metrics;
+  std::vector<thread_rows> rows;               ///< one per repetition; the one with the median `throughput` is written
+  std::map<std::string, std::string> caveats;  ///< code of the closed set → a sentence on this case, may be empty
+};
+
+/// Names and units of the metrics that a cell of a lens has, so that a cell without numbers has them as null.
+const std::map<std::string, std::string>& time_metrics();
+
+/// The cell as the schema wants it. Medians and intervals over the samples; a metric without samples is null.
+nlohmann::ordered_json to_json(const cell_record& cell, double confidence);
+
+}  // namespace contend::record

@@ -60,7 +60,7 @@ struct cell {
   bool exclusive = false;
   bool waits = true;
   std::vector<std::string> roles;  ///< of thread 0, 1 … where a workload has roles, else empty
-  std::string not_applicable;  ///< reason, or empty
+  std::string not_applicable;      ///< reason, or empty
   std::function<std::unique_ptr<runnable>(trial_kind)> make;
 };
 
@@ -194,7 +194,8 @@ class trial_of final : public runnable {
 template <class State, bool exclusive, class Params>
 auto factory_of(const Params& params, unsigned threads) {
   return [=](trial_kind kind) -> std::unique_ptr<runnable> {
-    if (kind == trial_kind::latency) return std::make_unique<detail::trial_of<State, trial_kind::latency>>(params, threads);
+    if (kind == trial_kind::latency)
+      return std::make_unique<detail::trial_of<State, trial_kind::latency>>(params, threads);
     if constexpr (exclusive)
       if (kind == trial_kind::handoff)
         return std::make_unique<detail::trial_of<State, trial_kind::handoff>>(params, threads);

@@ -2,11 +2,11 @@
 // The arithmetic of a trial.
 #include "cell_results.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
-
-#include <fmt/format.h>
 
 #include "perf/record/statistics.hpp"
 

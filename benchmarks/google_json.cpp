@@ -6,7 +6,6 @@
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
-
 #include <nlohmann/json.hpp>
 
 namespace contend::bench {
@@ -28,7 +27,8 @@ std::vector<benchmark::BenchmarkReporter::Run> run_mender::operator()(
     // Its own idea of processor time is that of the waiting supervisor; the cell's is in a counter.
     if (const auto cpu = run.counters.find("cpu_ns_per_op");
         cpu != run.counters.end() && run.aggregate_unit == benchmark::kTime)
-      run.cpu_accumulated_time = cpu->second.value * 1e-9 * static_cast<double>(std::max<std::int64_t>(1, run.iterations));
+      run.cpu_accumulated_time =
+          cpu->second.value * 1e-9 * static_cast<double>(std::max<std::int64_t>(1, run.iterations));
     if (!std::isfinite(run.real_accumulated_time)) run.real_accumulated_time = 0;
     if (!std::isfinite(run.cpu_accumulated_time)) run.cpu_accumulated_time = 0;
   }

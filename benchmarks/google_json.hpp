@@ -2,12 +2,12 @@
 // Google Benchmark's JSON, with what version 1.7.1 gets wrong for our cells mended.
 #pragma once
 
+#include <benchmark/benchmark.h>
+
 #include <map>
 #include <sstream>
 #include <string>
 #include <vector>
-
-#include <benchmark/benchmark.h>
 
 namespace contend::bench {
 
@@ -28,7 +28,8 @@ template <class Reporter>
 class mended : public Reporter {
  public:
   template <class... A>
-  explicit mended(run_mender mend, A&&... arguments) : Reporter(std::forward<A>(arguments)...), mend_(std::move(mend)) {}
+  explicit mended(run_mender mend, A&&... arguments)
+      : Reporter(std::forward<A>(arguments)...), mend_(std::move(mend)) {}
   void ReportRuns(const std::vector<benchmark::BenchmarkReporter::Run>& runs) override {
     Reporter::ReportRuns(mend_(runs));
   }

@@ -3,11 +3,11 @@
 // its compare.py reads.
 #include "lens_time.hpp"
 
+#include <benchmark/benchmark.h>
+
 #include <iostream>
 #include <memory>
 #include <sstream>
-
-#include <benchmark/benchmark.h>
 
 #include "google_json.hpp"
 #include "progress.hpp"
@@ -41,8 +41,7 @@ class several_reporters final : public benchmark::BenchmarkReporter {
 /// One repetition of one cell.
 class repetition {
  public:
-  repetition(const time_lens& lens, cell_results& into, const cell& what)
-      : lens_(lens), into_(into), what_(what) {}
+  repetition(const time_lens& lens, cell_results& into, const cell& what) : lens_(lens), into_(into), what_(what) {}
 
   /// ns per operation, or nothing: then why() says it.
   std::optional<double> run() {
@@ -151,7 +150,8 @@ std::string run_time_lens(const time_lens& lens, std::vector<cell_results>& resu
   display.add(std::make_unique<mended<benchmark::JSONReporter>>(mend), &json);
   if (lens.asked.format == "json") display.add(std::make_unique<mended<benchmark::JSONReporter>>(mend), &std::cout);
   if (lens.asked.format == "console")
-    display.add(std::make_unique<mended<benchmark::ConsoleReporter>>(mend, benchmark::ConsoleReporter::OO_None), &std::cout);
+    display.add(std::make_unique<mended<benchmark::ConsoleReporter>>(mend, benchmark::ConsoleReporter::OO_None),
+                &std::cout);
   mended<benchmark::JSONReporter> file(mend);
   benchmark::RunSpecifiedBenchmarks(&display, own_file && json_file ? &file : nullptr);
   benchmark::ClearRegisteredBenchmarks();

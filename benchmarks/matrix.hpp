@@ -65,7 +65,8 @@ class matrix {
         c.not_applicable = W::template not_applicable<P>;
         if constexpr (W::template not_applicable<P>.empty()) {
           static_assert(workload_state<typename W::template state<P>>);
-          c.make = factory_of<typename W::template state<P>, W::facts.exclusive && P::facts.step != rung::no_sharing>(one.params, threads);
+          c.make = factory_of < typename W::template state<P>,
+          W::facts.exclusive && P::facts.step != rung::no_sharing > (one.params, threads);
         }
         c.name = name_of(c);
         cells_.push_back(std::move(c));

@@ -2,6 +2,7 @@
 // The command line, with Google Benchmark's flags understood, passed on, or refused with the one to use instead.
 #include "options.hpp"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -9,8 +10,6 @@
 #include <numeric>
 #include <regex>
 #include <string_view>
-
-#include <CLI/CLI.hpp>
 
 #include "contend_build_info.hpp"
 #include "primitives/platform.hpp"
@@ -33,9 +32,9 @@ std::vector<unsigned> thread_list(const std::string& text) {
   std::string_view rest = text;
   for (;;) {
     const auto comma = rest.find(',');
-    out.push_back(static_cast<unsigned>(
-        number_in<long>("--threads", std::string(rest.substr(0, comma)), 1, platform::max_threads / 2,
-                        "a thread count (a list looks like 1,2,4)")));
+    out.push_back(
+        static_cast<unsigned>(number_in<long>("--threads", std::string(rest.substr(0, comma)), 1,
+                                              platform::max_threads / 2, "a thread count (a list looks like 1,2,4)")));
     if (comma == std::string_view::npos) break;
     rest.remove_prefix(comma + 1);
   }
@@ -57,17 +56,22 @@ struct refused_flag {
 };
 constexpr std::array refused{
     refused_flag{"--benchmark_min_time", "a trial runs for a fixed time; use --window-ms"},
-    refused_flag{"--benchmark_min_warmup_time", "trials of all cells are shuffled, so none is warmed up; use --repetitions"},
+    refused_flag{"--benchmark_min_warmup_time",
+                 "trials of all cells are shuffled, so none is warmed up; use --repetitions"},
     refused_flag{"--benchmark_perf_counters", "its counters are shared by all threads and so wrong for them"},
     refused_flag{"--benchmark_dry_run", "use --plan"},
 };
-constexpr std::array<std::string_view, 11> passed_on{
-    "--benchmark_enable_random_interleaving", "--benchmark_report_aggregates_only",
-    "--benchmark_display_aggregates_only",    "--benchmark_counters_tabular",
-    "--benchmark_color",                      "--benchmark_context",
-    "--benchmark_time_unit",                  "--benchmark_out",
-    "--benchmark_out_format",                 "--benchmark_repetitions",
-    "--v"};
+constexpr std::array<std::string_view, 11> passed_on{"--benchmark_enable_random_interleaving",
+                                                     "--benchmark_report_aggregates_only",
+                                                     "--benchmark_display_aggregates_only",
+                                                     "--benchmark_counters_tabular",
+                                                     "--benchmark_color",
+                                                     "--benchmark_context",
+                                                     "--benchmark_time_unit",
+                                                     "--benchmark_out",
+                                                     "--benchmark_out_format",
+                                                     "--benchmark_repetitions",
+                                                     "--v"};
 
 /// Takes Google Benchmark's flags out of `arguments`.
 void take_google_flags(std::vector<std::string>& arguments, options& out) {
@@ -113,11 +117,12 @@ options parse_options(int argc, char** argv) {
   std::vector<std::string> arguments(argv + 1, argv + argc);
   take_google_flags(arguments, out);
 
-  CLI::App app{"Measures concurrency primitives across thread counts, against simpler baselines.\n"
-               "Writes results/<run>/results.json and report.html; results/latest points to the newest run.\n"
-               "Google Benchmark's flags (--benchmark_filter, --benchmark_repetitions, …) work too.",
-               "contend bench"};
-  app.set_version_flag("--version", std::string("contend ") + build_info::version);
+  CLI::App app{
+      "Measures concurrency primitives across thread counts, against simpler baselines.\n"
+      "Writes results/<run>/results.json and report.html; results/latest points to the newest run.\n"
+      "Google Benchmark's flags (--benchmark_filter, --benchmark_repetitions, …) work too.",
+      "contend bench"};
+  app.set_version_flag("--version", "contend " + std::string(build_info::version));
   std::string threads;
   std::string results;
   double window_ms = 0;
@@ -137,7 +142,8 @@ options parse_options(int argc, char** argv) {
   app.add_option("--latency-window-ms", latency_window_ms, "Length of a latency and of a self-handoff trial, ms");
   app.add_option("--cell-limit", limit_s, "Seconds after which a trial that does not end is killed")
       ->capture_default_str();
-  app.add_option("--placement", out.placement, "compact, spread or none: how threads are pinned")->capture_default_str();
+  app.add_option("--placement", out.placement, "compact, spread or none: how threads are pinned")
+      ->capture_default_str();
   app.add_option("--results", results, "Directory in which the run's own directory is made (default: results)");
   app.add_flag("--oversubscribe-spinners", out.oversubscribe_spinners,
                "Also run fifo spin locks with more threads than processors (they collapse)");
@@ -168,11 +174,11 @@ options parse_options(int argc, char** argv) {
   if (out.repetitions == 0) out.repetitions = quick ? 6 : 10;
   out.window = app.count("--window-ms") > 0 ? milliseconds_in("--window-ms", window_ms)
                                             : std::chrono::microseconds(quick ? 40'000 : 100'000);
-  out.latency_window = app.count("--latency-window-ms") > 0
-                           ? milliseconds_in("--latency-window-ms", latency_window_ms)
-                           : std::chrono::microseconds(quick ? 15'000 : 50'000);
+  out.latency_window = app.count("--latency-window-ms") > 0 ? milliseconds_in("--latency-window-ms", latency_window_ms)
+                                                            : std::chrono::microseconds(quick ? 15'000 : 50'000);
   if (!(limit_s >= 0.1 && limit_s <= 3600))
-    throw usage_error("--cell-limit: " + std::to_string(limit_s) + " is not a limit; expected seconds from 0.1 to 3600");
+    throw usage_error("--cell-limit: " + std::to_string(limit_s) +
+                      " is not a limit; expected seconds from 0.1 to 3600");
   out.cell_limit = std::chrono::milliseconds(static_cast<std::int64_t>(limit_s * 1000));
   if (!results.empty()) out.results = results;
   out.report = !no_report;

@@ -32,7 +32,8 @@ struct options {
   bool json = false;
   bool quiet = false;
   bool report = true;
-  std::string format;  ///< of --benchmark_format: console or json prints Google Benchmark's output; empty: progress only
+  std::string
+      format;  ///< of --benchmark_format: console or json prints Google Benchmark's output; empty: progress only
   std::vector<std::string> google_flags;  ///< passed on to Google Benchmark, ours first so that the user's win
   std::vector<std::string> command_line;
 };

@@ -2,12 +2,12 @@
 // See progress.hpp.
 #include "progress.hpp"
 
-#include <cmath>
-#include <cstdio>
-
 #include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+
+#include <cmath>
+#include <cstdio>
 
 namespace contend::bench {
 

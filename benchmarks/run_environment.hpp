@@ -2,9 +2,8 @@
 // What the machine was like before, during and after a run.
 #pragma once
 
-#include <string>
-
 #include <nlohmann/json.hpp>
+#include <string>
 
 #include "cell_results.hpp"
 #include "perf/host/topology.hpp"

@@ -2,14 +2,14 @@
 // See run_record.hpp, and perf/record/schema.json for the shape.
 #include "run_record.hpp"
 
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cctype>
 #include <ctime>
 #include <set>
-
-#include <fmt/chrono.h>
-#include <fmt/format.h>
-#include <unistd.h>
 
 #include "contend_build_info.hpp"
 #include "perf/record/atomic_file.hpp"
@@ -128,7 +128,8 @@ run_record::run_record(const matrix& all, const options& asked, const selection&
   std::error_code error;
   fs::create_directories(asked.results, error);
   if (error)
-    throw usage_error(fmt::format("--results: cannot make the directory '{}': {}", asked.results.string(), error.message()));
+    throw usage_error(
+        fmt::format("--results: cannot make the directory '{}': {}", asked.results.string(), error.message()));
   for (int i = 1;; ++i) {  // two runs may start in one second
     id_ = i == 1 ? stem : fmt::format("{}-{}", stem, i);
     directory_ = asked.results / id_;
@@ -143,9 +144,9 @@ std::string run_record::text(const std::vector<cell_results>& results, bool comp
   const double confidence = reached_confidence(asked_.repetitions);
   const auto ms = [](auto time) { return std::chrono::duration<double, std::milli>(time).count(); };
   std::set<std::string> families;
-  ordered_json cells = ordered_json::array();
+  std::string cells;  // a line each: a run has hundreds
   for (const auto& one : results) {
-    cells.push_back(record::to_json(one.to_record(), 0.95));
+    cells += (cells.empty() ? "\n  " : ",\n  ") + record::to_json(one.to_record(), 0.95).dump();
     families.insert(one.to_record().family);
   }
   const ordered_json dirty = build_info::dirty ? ordered_json(*build_info::dirty) : ordered_json(nullptr);
@@ -178,9 +179,10 @@ std::string run_record::text(const std::vector<cell_results>& results, bool comp
       {"environment", environment_},
       {"catalogue", of_run(catalogue_json(all_))},
       {"workloads", of_run(workloads_json(all_))},
-      {"claims", of_run(claims_json(all_))},
-      {"cells", std::move(cells)}};
-  return document.dump(1) + "\n";
+      {"claims", of_run(claims_json(all_))}};
+  std::string text = document.dump(1);
+  text.erase(text.rfind("\n}"));
+  return text + ",\n \"cells\": [" + cells + "\n ]\n}\n";
 }
 
 void run_record::write(const std::vector<cell_results>& results, bool complete, bool finished) const {

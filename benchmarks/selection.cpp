@@ -2,11 +2,11 @@
 // See selection.hpp.
 #include "selection.hpp"
 
-#include <algorithm>
-#include <regex>
-
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+
+#include <algorithm>
+#include <regex>
 
 namespace contend::bench {
 namespace {
@@ -88,7 +88,8 @@ selection select(const matrix& all, const options& asked, unsigned processors) {
   }
   if (out.cells.empty())
     throw usage_error(fmt::format("no cell of the {} profile is left by the choice made ({}); --list shows all names",
-                                  asked.profile, asked.filter.empty() ? "families, workloads, primitives" : asked.filter));
+                                  asked.profile,
+                                  asked.filter.empty() ? "families, workloads, primitives" : asked.filter));
   if (quick) {
     std::size_t left = quick_limit;
     for (auto& c : out.cells)
@@ -97,12 +98,14 @@ selection select(const matrix& all, const options& asked, unsigned processors) {
         left = 0;
       }
   }
-  out.rule = quick ? fmt::format("quick: the parameter sets that each workload marks as quick, on every primitive, at {} "
-                                 "threads, at most {} cells; fifo spin locks are left out above {} threads",
-                                 fmt::join(all.thread_counts(), ", "), quick_limit, processors)
-                   : fmt::format("full: every parameter set of every workload on every primitive at {} threads; fifo spin "
-                                 "locks are left out above {} threads",
-                                 fmt::join(all.thread_counts(), ", "), processors);
+  out.rule = quick ? fmt::format(
+                         "quick: the parameter sets that each workload marks as quick, on every primitive, at {} "
+                         "threads, at most {} cells; fifo spin locks are left out above {} threads",
+                         fmt::join(all.thread_counts(), ", "), quick_limit, processors)
+                   : fmt::format(
+                         "full: every parameter set of every workload on every primitive at {} threads; fifo spin "
+                         "locks are left out above {} threads",
+                         fmt::join(all.thread_counts(), ", "), processors);
   return out;
 }
 

@@ -2,17 +2,19 @@
 // From the command line to the report.
 #include "suite.hpp"
 
+#include <fmt/format.h>
+#include <unistd.h>
+
 #include <csignal>
 #include <cstdio>
 #include <iostream>
-
-#include <fmt/format.h>
-#include <unistd.h>
+#include <map>
 
 #include "contend_build_info.hpp"
 #include "lens_time.hpp"
 #include "perf/host/cgroup.hpp"
 #include "perf/host/topology.hpp"
+#include "perf/record/atomic_file.hpp"
 #include "perf/record/render.hpp"
 #include "progress.hpp"
 #include "run_environment.hpp"
@@ -49,7 +51,9 @@ int print_plan(const selection& chosen, const options& asked, unsigned processor
   if (asked.json) {
     nlohmann::ordered_json cells = nlohmann::ordered_json::array();
     for (const auto& c : chosen.cells)
-      cells.push_back({{"name", c.what->name}, {"skipped", c.skipped.empty() ? nlohmann::ordered_json(nullptr) : c.skipped}});
+      cells.push_back(
+          {{"name", c.what->name},
+           {"skipped", c.skipped.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(c.skipped)}});
     std::cout << nlohmann::ordered_json{{"cells", cells},
                                         {"measured", chosen.measured()},
                                         {"seconds", time.count()},
@@ -66,9 +70,11 @@ int print_plan(const selection& chosen, const options& asked, unsigned processor
   fmt::print("{:<12}{:>10}{:>14}\n", "family", "cells", "not measured");
   for (const auto& [family, counts] : families) fmt::print("{:<12}{:>10}{:>14}\n", family, counts.first, counts.second);
   fmt::print("{:<12}{:>10}{:>14}\n\n", "all", chosen.measured(), chosen.cells.size() - chosen.measured());
-  fmt::print("{} repetitions of {:g} ms (latency and self-handoff trials: {:g} ms more each), {} usable processors: about {}.\n",
-             asked.repetitions, std::chrono::duration<double, std::milli>(asked.window).count(),
-             std::chrono::duration<double, std::milli>(asked.latency_window).count(), processors, in_words(time));
+  fmt::print(
+      "{} repetitions of {:g} ms (latency and self-handoff trials: {:g} ms more each), {} usable processors: about "
+      "{}.\n",
+      asked.repetitions, std::chrono::duration<double, std::milli>(asked.window).count(),
+      std::chrono::duration<double, std::milli>(asked.latency_window).count(), processors, in_words(time));
   fmt::print("Rule: {}.\n", chosen.rule);
   return 0;
 }
@@ -145,11 +151,13 @@ int run(matrix& all, options& asked, const host::topology& machine, unsigned pro
                        .trials = trials,
                        .interrupted = interrupted,
                        .since_last_call = [&] { return environment.since_last_call(); },
-                       .between_trials = [&] {
-                         if (!writable || std::chrono::steady_clock::now() - saved < std::chrono::seconds(10)) return;
-                         writable = save(record, results, false, false);
-                         saved = std::chrono::steady_clock::now();
-                       }};
+                       .between_trials =
+                           [&] {
+                             if (!writable || std::chrono::steady_clock::now() - saved < std::chrono::seconds(10))
+                               return;
+                             writable = save(record, results, false, false);
+                             saved = std::chrono::steady_clock::now();
+                           }};
   const std::string google = run_time_lens(lens, results);
   const bool complete = interrupted == 0;
   record.environment(complete ? environment.at_end() : environment.at_interruption());

@@ -2,12 +2,12 @@
 // The thread team: pin, start together, run for a time, stop, collect.
 #include "trial.hpp"
 
-#include <cerrno>
-#include <ctime>
-
 #include <pthread.h>
 #include <sched.h>
 #include <sys/resource.h>
+
+#include <cerrno>
+#include <ctime>
 
 #include "primitives/platform.hpp"
 

@@ -36,9 +36,10 @@ struct wait_summary {
 
 struct trial_result {
   std::vector<thread_report> threads;
-  std::optional<wait_summary> waits;    ///< latency trials
-  std::optional<double> self_handoff;   ///< handoff trials with at least two owners: share of owners that were the last one
-  std::string wrong;                    ///< what check() found, or empty
+  std::optional<wait_summary> waits;  ///< latency trials
+  std::optional<double>
+      self_handoff;   ///< handoff trials with at least two owners: share of owners that were the last one
+  std::string wrong;  ///< what check() found, or empty
 };
 
 /// Threads that live as long as the team and sleep between trials. One trial at a time, from one thread.

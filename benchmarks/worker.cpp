@@ -2,18 +2,18 @@
 // One JSON object per line, both ways, over a socket pair.
 #include "worker.hpp"
 
-#include <cerrno>
-#include <csignal>
-#include <cstdlib>
-#include <cstring>
-#include <stdexcept>
-
-#include <nlohmann/json.hpp>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
 
 namespace contend::bench {
 namespace {
@@ -37,8 +37,8 @@ bool send_line(int fd, const json& message) {
 json to_json(const trial_result& r) {
   json threads = json::array();
   for (const auto& t : r.threads)
-    threads.push_back({t.done, t.failed, t.start_ns, t.stop_ns, t.cpu_ns, t.involuntary_switches, t.voluntary_switches,
-                       t.cpu});
+    threads.push_back(
+        {t.done, t.failed, t.start_ns, t.stop_ns, t.cpu_ns, t.involuntary_switches, t.voluntary_switches, t.cpu});
   json out{{"threads", threads}, {"wrong", r.wrong}};
   if (r.waits) out["waits"] = {r.waits->count, r.waits->p50, r.waits->p99, r.waits->p999, r.waits->max};
   if (r.self_handoff) out["self_handoff"] = *r.self_handoff;

@@ -2,12 +2,12 @@
 // Trials run in a worker process, so that a cell that hangs or crashes costs itself and nothing else.
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <string>
 #include <variant>
 #include <vector>
-
-#include <sys/types.h>
 
 #include "matrix.hpp"
 #include "trial.hpp"

@@ -5,8 +5,8 @@
 //
 //   struct my_workload {
 //     static constexpr workload_facts facts{…};
-//     struct params { std::uint32_t inside_ns; template <class V> void visit(V v) const { v("inside_ns", inside_ns); } };
-//     static std::vector<sample<params>> matrix(unsigned threads);     // the parameter sets at this many threads
+//     struct params { std::uint32_t inside_ns; template <class V> void visit(V v) const { v("inside_ns", inside_ns); }
+//     }; static std::vector<sample<params>> matrix(unsigned threads);     // the parameter sets at this many threads
 //     static std::vector<claim> claims();                              // what theory expects
 //     template <class P> static constexpr std::string_view not_applicable = "";   // or the reason
 //     static std::string_view role_of(const params&, unsigned threads, unsigned thread);  // only where threads differ
@@ -19,7 +19,8 @@
 //   };
 //
 // A state knows nothing of clocks, counters or thread creation. `probe.wait(f)` wraps the part of a step that acquires
-// (it returns f's result) and `probe.owned(thread)` marks ownership while it is held; both are empty in throughput trials.
+// (it returns f's result) and `probe.owned(thread)` marks ownership while it is held; both are empty in throughput
+// trials.
 #pragma once
 
 #include <concepts>

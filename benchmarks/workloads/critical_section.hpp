@@ -54,8 +54,9 @@ struct critical_section {
   }
 
   template <class L>
-  static constexpr std::string_view not_applicable =
-      keyed_lock<L> ? std::string_view("locks by key: see keyed_counters") : std::string_view();
+  static constexpr std::string_view not_applicable = keyed_lock<L>
+                                                         ? std::string_view("locks by key: see keyed_counters")
+                                                         : std::string_view();
 
   template <class L>
   class state {

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 // The command-line program: it knows the verbs; measuring itself is left to contend-bench beside it.
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <string>
 #include <vector>
-
-#include <CLI/CLI.hpp>
-#include <unistd.h>
 
 #include "contend_build_info.hpp"
 #include "perf/record/render.hpp"

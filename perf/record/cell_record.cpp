@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
+#include <cstdlib>
 
 #include "statistics.hpp"
 
@@ -12,7 +14,13 @@ namespace {
 
 using nlohmann::ordered_json;
 
-ordered_json number(double value) { return std::isfinite(value) ? ordered_json(value) : ordered_json(nullptr); }
+/// Six significant digits: more than any of these numbers has.
+ordered_json number(double value) {
+  if (!std::isfinite(value)) return nullptr;
+  char text[32];
+  std::snprintf(text, sizeof text, "%.6g", value);
+  return std::strtod(text, nullptr);
+}
 
 ordered_json to_json(const series& one, double confidence) {
   ordered_json out{{"value", nullptr}, {"unit", one.unit}, {"ci_low", nullptr}, {"ci_high", nullptr}};
@@ -37,9 +45,8 @@ std::ptrdiff_t median_repetition(const cell_record& cell) {
   for (std::size_t i = 0; i < found->second.samples.size(); ++i)
     if (std::isfinite(found->second.samples[i])) order.push_back(i);
   if (order.empty()) return -1;
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return found->second.samples[a] < found->second.samples[b];
-  });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return found->second.samples[a] < found->second.samples[b]; });
   return static_cast<std::ptrdiff_t>(order[(order.size() - 1) / 2]);
 }
 
@@ -68,10 +75,11 @@ const std::map<std::string, std::string>& time_metrics() {
 }
 
 nlohmann::ordered_json to_json(const cell_record& cell, double confidence) {
-  ordered_json out{{"lens", cell.lens},           {"family", cell.family},       {"name", cell.name},
-                   {"workload", cell.workload},   {"primitive", cell.primitive}, {"baseline", cell.baseline},
-                   {"params", cell.params},       {"threads", cell.threads},     {"placement", cell.placement},
-                   {"metrics", ordered_json::object()}};
+  ordered_json out{{"lens", cell.lens},           {"family", cell.family},
+                   {"name", cell.name},           {"workload", cell.workload},
+                   {"primitive", cell.primitive}, {"baseline", cell.baseline},
+                   {"params", cell.params},       {"threads", cell.threads},
+                   {"placement", cell.placement}, {"metrics", ordered_json::object()}};
   for (const auto& [name, one] : cell.metrics) out["metrics"][name] = to_json(one, confidence);
   out["per_thread"] = nullptr;
   if (const auto chosen = median_repetition(cell); chosen >= 0 && static_cast<std::size_t>(chosen) < cell.rows.size()) {

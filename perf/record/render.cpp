@@ -2,14 +2,14 @@
 // See render.hpp.
 #include "render.hpp"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <vector>
-
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "contend_build_info.hpp"
 
@@ -57,7 +57,8 @@ int render_report(const fs::path& directory, bool quiet) {
     ::setenv("PYTHONDONTWRITEBYTECODE", "1", 1);
     ::dup2(2, 1);
     ::execvp(argv[0], argv.data());
-    std::fprintf(stderr, "contend report: cannot run '%s'; set CONTEND_PYTHON to a Python 3 with matplotlib\n", argv[0]);
+    std::fprintf(stderr, "contend report: cannot run '%s'; set CONTEND_PYTHON to a Python 3 with matplotlib\n",
+                 argv[0]);
     ::_exit(2);
   }
   int status = 0;

@@ -3,10 +3,11 @@
 #pragma once
 
 #include <charconv>
+#include <cstdio>
 #include <filesystem>
-#include <fstream>
+#include <initializer_list>
+#include <memory>
 #include <optional>
-#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,15 +21,18 @@ namespace contend::host {
   return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
 }
 
-/// The whole file as it is, or nothing if it cannot be opened or read.
+/// The whole file as it is, or nothing if it cannot be opened or read (streams report neither a folder nor EIO).
 [[nodiscard]] inline std::optional<std::string> read_text(const std::filesystem::path& path) {
-  std::ifstream file(path);
+  struct close_file {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+  };
+  const std::unique_ptr<std::FILE, close_file> file(std::fopen(path.c_str(), "re"));
   if (!file) return std::nullopt;
-  std::ostringstream text;
-  text << file.rdbuf();
-  // rdbuf sets failbit when it inserts nothing: an empty file is still read; a directory or EIO sets badbit.
-  if (file.bad() || text.bad()) return std::nullopt;
-  return text.str();
+  std::string text;
+  char part[4096];
+  while (const std::size_t got = std::fread(part, 1, sizeof part, file.get())) text.append(part, got);
+  if (std::ferror(file.get()) != 0) return std::nullopt;
+  return text;
 }
 
 /// The file's content without surrounding white space; nothing if it is missing or empty.
@@ -67,6 +71,14 @@ template <class Number>
     if (at == std::string_view::npos) return pieces;
     text.remove_prefix(at + 1);
   }
+}
+
+/// The pieces one after the other. (g++ 12 takes "literal" + std::string for overlapping memory: -Wrestrict, bug
+/// 105651.)
+[[nodiscard]] inline std::string joined(std::initializer_list<std::string_view> pieces) {
+  std::string all;
+  for (const auto piece : pieces) all.append(piece);
+  return all;
 }
 
 /// The words of a line, cut at blanks.

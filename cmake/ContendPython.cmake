@@ -2,7 +2,7 @@
 # CONTEND_PYTHON: an interpreter that can draw the report; CONTEND_TEST_PYTHON: one that can also run pytest.
 # Both are cache variables and empty where there is none; `-D CONTEND_PYTHON=/path/to/python3` is tried first.
 function(contend_find_python variable purpose)
-  if(${variable} AND EXISTS "${${variable}}" AND "${${variable}_MODULES}" STREQUAL "${ARGN}")
+  if(${variable} AND EXISTS "${${variable}}" AND "${${variable}_CHECKED}" STREQUAL "${${variable}};${ARGN}")
     return()  # found by an earlier configure, for the same modules
   endif()
   execute_process(
@@ -19,7 +19,7 @@ function(contend_find_python variable purpose)
     message(STATUS "${variable}: ${found}")
   endif()
   set(${variable} "${found}" CACHE FILEPATH "Python 3 that ${purpose}" FORCE)
-  set(${variable}_MODULES "${ARGN}" CACHE INTERNAL "")
+  set(${variable}_CHECKED "${found};${ARGN}" CACHE INTERNAL "")
 endfunction()
 
 contend_find_python(CONTEND_PYTHON "the report needs" matplotlib numpy scipy jinja2)

@@ -72,6 +72,9 @@ step() { # NAME COMMAND…: on a terminal its output is seen, elsewhere only tha
   printf '== %s %s: %s in %d.%d s\n' "$name" "$kind" "$( ((rc == 0)) && echo "done" || echo "FAILED (exit $rc)")" \
     $((us / 1000000)) $((us / 100000 % 10))
   if ((rc)); then
+    if [[ $name == configure ]]; then
+      echo "   contend needs, by Debian's names: $(cmake/setup.sh --list build test | tr '\n' ' ')"
+    fi
     [[ -t 1 ]] || echo "   the whole output is in $log"
     exit 1
   fi

@@ -146,6 +146,7 @@ inline unsigned current_cpu() noexcept {
 /// It is paired with heavy_fence() in another thread, which makes it as strong as a seq_cst fence here.
 inline void light_fence() noexcept {
   detail::perturb();
+  // [asymmetric] <-> heavy_fence(): the compiler may not move an access across; the processor is the partner's care.
   std::atomic_signal_fence(std::memory_order_seq_cst);
 }
 

@@ -45,55 +45,84 @@ concept described = requires {
 
 constexpr std::string_view to_string(admission a) {
   switch (a) {
-    case admission::none: return "none";
-    case admission::fifo: return "fifo";
-    case admission::barging: return "barging";
-    case admission::random: return "random";
-    case admission::reader_first: return "reader_first";
-    case admission::writer_first: return "writer_first";
-    case admission::phase_fair: return "phase_fair";
+    case admission::none:
+      return "none";
+    case admission::fifo:
+      return "fifo";
+    case admission::barging:
+      return "barging";
+    case admission::random:
+      return "random";
+    case admission::reader_first:
+      return "reader_first";
+    case admission::writer_first:
+      return "writer_first";
+    case admission::phase_fair:
+      return "phase_fair";
   }
   return "";
 }
 constexpr std::string_view to_string(waiting w) {
   switch (w) {
-    case waiting::none: return "none";
-    case waiting::spin: return "spin";
-    case waiting::spin_with_backoff: return "spin_with_backoff";
-    case waiting::spin_then_park: return "spin_then_park";
-    case waiting::park: return "park";
-    case waiting::retry: return "retry";
+    case waiting::none:
+      return "none";
+    case waiting::spin:
+      return "spin";
+    case waiting::spin_with_backoff:
+      return "spin_with_backoff";
+    case waiting::spin_then_park:
+      return "spin_then_park";
+    case waiting::park:
+      return "park";
+    case waiting::retry:
+      return "retry";
   }
   return "";
 }
 constexpr std::string_view to_string(progress p) {
   switch (p) {
-    case progress::wait_free: return "wait_free";
-    case progress::lock_free: return "lock_free";
-    case progress::obstruction_free: return "obstruction_free";
-    case progress::blocking: return "blocking";
+    case progress::wait_free:
+      return "wait_free";
+    case progress::lock_free:
+      return "lock_free";
+    case progress::obstruction_free:
+      return "obstruction_free";
+    case progress::blocking:
+      return "blocking";
   }
   return "";
 }
 constexpr std::string_view to_string(delivery d) {
   switch (d) {
-    case delivery::not_applicable: return "not_applicable";
-    case delivery::fifo: return "fifo";
-    case delivery::per_producer: return "per_producer";
-    case delivery::k_relaxed: return "k_relaxed";
-    case delivery::lifo: return "lifo";
+    case delivery::not_applicable:
+      return "not_applicable";
+    case delivery::fifo:
+      return "fifo";
+    case delivery::per_producer:
+      return "per_producer";
+    case delivery::k_relaxed:
+      return "k_relaxed";
+    case delivery::lifo:
+      return "lifo";
   }
   return "";
 }
 constexpr std::string_view to_string(rung r) {
   switch (r) {
-    case rung::no_sharing: return "no_sharing";
-    case rung::atomic: return "atomic";
-    case rung::mutex: return "mutex";
-    case rung::shared_mutex: return "shared_mutex";
-    case rung::channel: return "channel";
-    case rung::sharded: return "sharded";
-    case rung::lock_free: return "lock_free";
+    case rung::no_sharing:
+      return "no_sharing";
+    case rung::atomic:
+      return "atomic";
+    case rung::mutex:
+      return "mutex";
+    case rung::shared_mutex:
+      return "shared_mutex";
+    case rung::channel:
+      return "channel";
+    case rung::sharded:
+      return "sharded";
+    case rung::lock_free:
+      return "lock_free";
   }
   return "";
 }

@@ -17,6 +17,8 @@ struct generic {
 };
 
 template <class E>
-concept is_generic = described<E> && requires { typename E::template of<std::uint64_t>; };
+concept is_generic = described<E> && requires {
+  typename E::template of<std::uint64_t>;
+};
 
 }  // namespace contend

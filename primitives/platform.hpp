@@ -7,6 +7,12 @@
 //             tests/support/yielding_runtime.cpp also at every atomic and plain access (see tests/README.md)
 #pragma once
 
+#include <linux/futex.h>
+#include <linux/membarrier.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -14,12 +20,6 @@
 #include <cstdint>
 #include <ctime>
 #include <stdexcept>
-
-#include <linux/futex.h>
-#include <linux/membarrier.h>
-#include <sched.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #if defined(CONTEND_PLATFORM_YIELDING)
 extern "C" void contend_yielding_point() noexcept;  // defined by tests/support/yielding_runtime.cpp
@@ -84,7 +84,8 @@ inline bool park_until(const std::atomic<std::uint32_t>& word, std::uint32_t exp
   if (since_epoch.count() <= 0) return false;
   const auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(since_epoch).count();
   const timespec at{static_cast<std::time_t>(ns / 1'000'000'000), static_cast<long>(ns % 1'000'000'000)};
-  const long rc = ::syscall(SYS_futex, &word, FUTEX_WAIT_BITSET_PRIVATE, expected, &at, nullptr, FUTEX_BITSET_MATCH_ANY);
+  const long rc =
+      ::syscall(SYS_futex, &word, FUTEX_WAIT_BITSET_PRIVATE, expected, &at, nullptr, FUTEX_BITSET_MATCH_ANY);
   return !(rc == -1 && errno == ETIMEDOUT);
 }
 
@@ -152,8 +153,7 @@ inline void light_fence() noexcept {
 
 /// True when the kernel offers private expedited membarrier; registered at the first call.
 inline bool has_heavy_fence() noexcept {
-  static const bool available =
-      ::syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
+  static const bool available = ::syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
   return available;
 }
 

@@ -21,7 +21,8 @@ enum class word_effect {
 /// value(): the word, exact when nobody operates.
 template <class W>
 concept word_operation = described<W> && std::constructible_from<W, std::uint64_t> && requires(W& w, std::uint64_t v) {
-  { w.operate(v) } noexcept -> std::same_as<std::uint64_t>;
+  { w.operate(v) }
+  noexcept->std::same_as<std::uint64_t>;
   { w.value() } -> std::same_as<std::uint64_t>;
   { W::effect } -> std::convertible_to<word_effect>;
 };

@@ -40,7 +40,7 @@ concept keyed_lock = requires(L& l, std::uint64_t key) {
 
 /// Member of the lock family. Locks are neither copied nor moved.
 template <class L>
-concept any_lock = described<L> && (plain_lock<L> || node_lock<L> || keyed_lock<L>) && !std::copy_constructible<L> &&
+concept any_lock = described<L> &&(plain_lock<L> || node_lock<L> || keyed_lock<L>)&&!std::copy_constructible<L> &&
                    std::default_initializable<L>;
 
 /// A member that excludes nobody (`no_lock`): workloads give every thread data of its own then.
@@ -65,7 +65,7 @@ using node_t = typename detail::node_of<L>::type;
 
 /// lock(), whatever the kind of lock.
 template <class L>
-  requires plain_lock<L> || node_lock<L>
+requires plain_lock<L> || node_lock<L>
 void acquire(L& lock, node_t<L>& node) {
   if constexpr (node_lock<L>)
     lock.lock(node);
@@ -75,7 +75,7 @@ void acquire(L& lock, node_t<L>& node) {
 
 /// unlock(), whatever the kind of lock.
 template <class L>
-  requires plain_lock<L> || node_lock<L>
+requires plain_lock<L> || node_lock<L>
 void release(L& lock, node_t<L>& node) {
   if constexpr (node_lock<L>)
     lock.unlock(node);
@@ -85,7 +85,7 @@ void release(L& lock, node_t<L>& node) {
 
 /// try_lock(), whatever the kind of lock.
 template <class L>
-  requires plain_lock<L> || node_lock<L>
+requires plain_lock<L> || node_lock<L>
 [[nodiscard]] bool try_acquire(L& lock, node_t<L>& node) {
   if constexpr (node_lock<L>)
     return lock.try_lock(node);

@@ -3,14 +3,14 @@
 // calls it at every access to memory, and it now and then, by a seeded draw, gives the processor away there.
 // So a race window of one instruction becomes as wide as a time slice, in unmodified primitives.
 // It executes the atomics itself, sequentially consistent: it finds lost interleavings, not lost memory orders.
-#include "yielding.hpp"
+#include <sched.h>
 
 #include <atomic>
 #include <cstdint>
 #include <cstring>
 #include <ctime>
 
-#include <sched.h>
+#include "yielding.hpp"
 
 namespace {
 
@@ -76,16 +76,16 @@ void __tsan_write_range(void*, unsigned long) { at_access(); }
 void __tsan_vptr_update(void**, void*) { at_access(); }
 void __tsan_vptr_read(void**) { at_access(); }
 
-#define PLAIN(n)                                              \
-  void __tsan_read##n(void*) { at_access(); }                 \
-  void __tsan_write##n(void*) { at_access(); }                \
-  void __tsan_read_write##n(void*) { at_access(); }           \
-  void __tsan_unaligned_read##n(void*) { at_access(); }       \
-  void __tsan_unaligned_write##n(void*) { at_access(); }      \
-  void __tsan_unaligned_read_write##n(void*) { at_access(); } \
-  void __tsan_volatile_read##n(void*) { at_access(); }        \
-  void __tsan_volatile_write##n(void*) { at_access(); }       \
-  void __tsan_unaligned_volatile_read##n(void*) { at_access(); }  \
+#define PLAIN(n)                                                 \
+  void __tsan_read##n(void*) { at_access(); }                    \
+  void __tsan_write##n(void*) { at_access(); }                   \
+  void __tsan_read_write##n(void*) { at_access(); }              \
+  void __tsan_unaligned_read##n(void*) { at_access(); }          \
+  void __tsan_unaligned_write##n(void*) { at_access(); }         \
+  void __tsan_unaligned_read_write##n(void*) { at_access(); }    \
+  void __tsan_volatile_read##n(void*) { at_access(); }           \
+  void __tsan_volatile_write##n(void*) { at_access(); }          \
+  void __tsan_unaligned_volatile_read##n(void*) { at_access(); } \
   void __tsan_unaligned_volatile_write##n(void*) { at_access(); }
 PLAIN(1)
 PLAIN(2)
@@ -107,55 +107,55 @@ void* __tsan_memset(void* to, int value, unsigned long n) {
   return std::memset(to, value, n);
 }
 
-#define ATOMIC(n, type)                                                                                        \
-  type __tsan_atomic##n##_load(const volatile type* p, int) {                                                  \
-    at_access();                                                                                               \
-    return __atomic_load_n(p, __ATOMIC_SEQ_CST);                                                               \
-  }                                                                                                            \
-  void __tsan_atomic##n##_store(volatile type* p, type v, int) {                                               \
-    at_access();                                                                                               \
-    __atomic_store_n(p, v, __ATOMIC_SEQ_CST);                                                                  \
-  }                                                                                                            \
-  type __tsan_atomic##n##_exchange(volatile type* p, type v, int) {                                            \
-    at_access();                                                                                               \
-    return __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST);                                                        \
-  }                                                                                                            \
-  type __tsan_atomic##n##_fetch_add(volatile type* p, type v, int) {                                           \
-    at_access();                                                                                               \
-    return __atomic_fetch_add(p, v, __ATOMIC_SEQ_CST);                                                         \
-  }                                                                                                            \
-  type __tsan_atomic##n##_fetch_sub(volatile type* p, type v, int) {                                           \
-    at_access();                                                                                               \
-    return __atomic_fetch_sub(p, v, __ATOMIC_SEQ_CST);                                                         \
-  }                                                                                                            \
-  type __tsan_atomic##n##_fetch_and(volatile type* p, type v, int) {                                           \
-    at_access();                                                                                               \
-    return __atomic_fetch_and(p, v, __ATOMIC_SEQ_CST);                                                         \
-  }                                                                                                            \
-  type __tsan_atomic##n##_fetch_or(volatile type* p, type v, int) {                                            \
-    at_access();                                                                                               \
-    return __atomic_fetch_or(p, v, __ATOMIC_SEQ_CST);                                                          \
-  }                                                                                                            \
-  type __tsan_atomic##n##_fetch_xor(volatile type* p, type v, int) {                                           \
-    at_access();                                                                                               \
-    return __atomic_fetch_xor(p, v, __ATOMIC_SEQ_CST);                                                         \
-  }                                                                                                            \
-  type __tsan_atomic##n##_fetch_nand(volatile type* p, type v, int) {                                          \
-    at_access();                                                                                               \
-    return __atomic_fetch_nand(p, v, __ATOMIC_SEQ_CST);                                                        \
-  }                                                                                                            \
-  int __tsan_atomic##n##_compare_exchange_strong(volatile type* p, type* expected, type v, int, int) {         \
-    at_access();                                                                                               \
-    return __atomic_compare_exchange_n(p, expected, v, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);             \
-  }                                                                                                            \
-  int __tsan_atomic##n##_compare_exchange_weak(volatile type* p, type* expected, type v, int, int) {           \
-    at_access();                                                                                               \
-    return __atomic_compare_exchange_n(p, expected, v, true, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);              \
-  }                                                                                                            \
-  type __tsan_atomic##n##_compare_exchange_val(volatile type* p, type expected, type v, int, int) {            \
-    at_access();                                                                                               \
-    __atomic_compare_exchange_n(p, &expected, v, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);                   \
-    return expected;                                                                                           \
+#define ATOMIC(n, type)                                                                                \
+  type __tsan_atomic##n##_load(const volatile type* p, int) {                                          \
+    at_access();                                                                                       \
+    return __atomic_load_n(p, __ATOMIC_SEQ_CST);                                                       \
+  }                                                                                                    \
+  void __tsan_atomic##n##_store(volatile type* p, type v, int) {                                       \
+    at_access();                                                                                       \
+    __atomic_store_n(p, v, __ATOMIC_SEQ_CST);                                                          \
+  }                                                                                                    \
+  type __tsan_atomic##n##_exchange(volatile type* p, type v, int) {                                    \
+    at_access();                                                                                       \
+    return __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST);                                                \
+  }                                                                                                    \
+  type __tsan_atomic##n##_fetch_add(volatile type* p, type v, int) {                                   \
+    at_access();                                                                                       \
+    return __atomic_fetch_add(p, v, __ATOMIC_SEQ_CST);                                                 \
+  }                                                                                                    \
+  type __tsan_atomic##n##_fetch_sub(volatile type* p, type v, int) {                                   \
+    at_access();                                                                                       \
+    return __atomic_fetch_sub(p, v, __ATOMIC_SEQ_CST);                                                 \
+  }                                                                                                    \
+  type __tsan_atomic##n##_fetch_and(volatile type* p, type v, int) {                                   \
+    at_access();                                                                                       \
+    return __atomic_fetch_and(p, v, __ATOMIC_SEQ_CST);                                                 \
+  }                                                                                                    \
+  type __tsan_atomic##n##_fetch_or(volatile type* p, type v, int) {                                    \
+    at_access();                                                                                       \
+    return __atomic_fetch_or(p, v, __ATOMIC_SEQ_CST);                                                  \
+  }                                                                                                    \
+  type __tsan_atomic##n##_fetch_xor(volatile type* p, type v, int) {                                   \
+    at_access();                                                                                       \
+    return __atomic_fetch_xor(p, v, __ATOMIC_SEQ_CST);                                                 \
+  }                                                                                                    \
+  type __tsan_atomic##n##_fetch_nand(volatile type* p, type v, int) {                                  \
+    at_access();                                                                                       \
+    return __atomic_fetch_nand(p, v, __ATOMIC_SEQ_CST);                                                \
+  }                                                                                                    \
+  int __tsan_atomic##n##_compare_exchange_strong(volatile type* p, type* expected, type v, int, int) { \
+    at_access();                                                                                       \
+    return __atomic_compare_exchange_n(p, expected, v, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);     \
+  }                                                                                                    \
+  int __tsan_atomic##n##_compare_exchange_weak(volatile type* p, type* expected, type v, int, int) {   \
+    at_access();                                                                                       \
+    return __atomic_compare_exchange_n(p, expected, v, true, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);      \
+  }                                                                                                    \
+  type __tsan_atomic##n##_compare_exchange_val(volatile type* p, type expected, type v, int, int) {    \
+    at_access();                                                                                       \
+    __atomic_compare_exchange_n(p, &expected, v, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);           \
+    return expected;                                                                                   \
   }
 ATOMIC(8, std::uint8_t)
 ATOMIC(16, std::uint16_t)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A program outside the tree: counts under two of the installed locks and exits 0 if no increment was lost.
 #include <contend/primitives/lock/ttas_lock.hpp>
-
 #include <iostream>
 #include <mutex>
 #include <thread>

@@ -2,6 +2,11 @@
 // THE list: one line per primitive. A header that is in a family's folder and not here fails a test.
 #pragma once
 
+#include "counter/counter_array.hpp"
+#include "counter/mutex_counter.hpp"
+#include "counter/one_atomic.hpp"
+#include "counter/per_thread.hpp"
+#include "counter/striped.hpp"
 #include "facts.hpp"
 #include "lock/adaptive_mutex.hpp"
 #include "lock/clh_lock.hpp"
@@ -25,5 +30,14 @@ using locks = type_list<no_lock,         //
                         clh_lock,        //
                         sharded_mutex,   //
                         sharded_mutex_unpadded>;
+
+using counters = type_list<mutex_counter,  //
+                           one_atomic,     //
+                           unpadded,       //
+                           padded_64,      //
+                           padded_128,     //
+                           padded_256,     //
+                           per_thread,     //
+                           striped>;
 
 }  // namespace contend

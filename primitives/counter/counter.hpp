@@ -15,9 +15,9 @@ namespace contend {
 /// happened before it is in it, none that happens after it is.
 template <class C>
 concept counter = described<C> && std::constructible_from<C, unsigned> &&
-                  requires(C& c, unsigned slot, std::uint64_t n) {
-                    c.add(slot, n);
-                    { c.sum() } -> std::same_as<std::uint64_t>;
-                  };
+    requires(C& c, unsigned slot, std::uint64_t n) {
+  c.add(slot, n);
+  { c.sum() } -> std::same_as<std::uint64_t>;
+};
 
 }  // namespace contend

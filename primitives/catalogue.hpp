@@ -17,6 +17,15 @@
 #include "lock/tas_lock.hpp"
 #include "lock/ticket_lock.hpp"
 #include "lock/ttas_lock.hpp"
+#include "rwlock/big_reader.hpp"
+#include "rwlock/bravo.hpp"
+#include "rwlock/left_right.hpp"
+#include "rwlock/phase_fair.hpp"
+#include "rwlock/reader_preferring.hpp"
+#include "rwlock/seqlock.hpp"
+#include "rwlock/std_mutex_rw.hpp"
+#include "rwlock/std_shared_mutex.hpp"
+#include "rwlock/writer_preferring.hpp"
 
 namespace contend {
 
@@ -39,5 +48,15 @@ using counters = type_list<mutex_counter,  //
                            padded_256,     //
                            per_thread,     //
                            striped>;
+
+using rwlocks = type_list<std_mutex_rw,         //
+                          std_shared_mutex,     //
+                          reader_preferring,    //
+                          writer_preferring,    //
+                          phase_fair,           //
+                          generic<seqlock>,     //
+                          big_reader,           //
+                          generic<left_right>,  //
+                          bravo>;
 
 }  // namespace contend

@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: MIT
+"""Reads results.json and checks its shape; every failure is a RecordError of one sentence."""
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from .record import RUNGS, Cell, Claim, Metric, Primitive, Record, Workload
+
+SCHEMA_VERSION = 1
+_NAMES = {dict: "an object", list: "an array", str: "a string", bool: "true or false", int: "a whole number",
+          float: "a number"}
+
+
+class RecordError(Exception):
+    """The record cannot be used; str() is one sentence that names the file and the place."""
+
+
+def find(path: str | Path) -> Path:
+    """`path` itself, or results.json in it if it is a directory. Raises RecordError if there is none."""
+    path = Path(path)
+    try:
+        if path.is_dir():
+            path = path / "results.json"
+        if not path.is_file():
+            raise RecordError(f"{path}: no such results file.")
+    except OSError as error:
+        raise RecordError(f"{path}: cannot be read ({error.strerror}).") from error
+    return path
+
+
+def load(path: str | Path) -> Record:
+    """The record in the file `path`, or in `path`/results.json. Raises RecordError."""
+    path = find(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise RecordError(f"{path}: cannot be read ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        raise RecordError(f"{path}: is not UTF-8 text (byte {error.start}), so it is no results file.") from error
+    if not text.strip():
+        raise RecordError(f"{path}: is empty; the run that wrote it did not get to its first cell.")
+    try:
+        document = json.loads(text, parse_constant=_no_constant)
+    except json.JSONDecodeError as error:
+        cut = error.pos >= len(text.rstrip()) or "Unterminated" in error.msg
+        what = "ends in the middle of the record (truncated?)" if cut else f"is not JSON ({error.msg})"
+        raise RecordError(f"{path}: {what}, line {error.lineno}, column {error.colno}.") from error
+    except (ValueError, RecursionError) as error:
+        raise RecordError(f"{path}: is not JSON ({error}).") from error
+    try:
+        return parse(document)
+    except RecordError as error:
+        raise RecordError(f"{path}: {error}") from error
+
+
+def parse(document: Any) -> Record:
+    """The record in a decoded JSON document. Raises RecordError, without the name of the file."""
+    _expect(document, dict, "the record")
+    version = _get(document, "schema_version", int, "the record")
+    if version > SCHEMA_VERSION:
+        raise RecordError(f"has schema_version {version}, written by a newer contend; this one reads {SCHEMA_VERSION}.")
+    if version != SCHEMA_VERSION:
+        raise RecordError(f"has schema_version {version}; this contend reads {SCHEMA_VERSION}.")
+    run = _get(document, "run", dict, "the record")
+    for key, kind in (("id", str), ("started", str), ("complete", bool), ("profile", str), ("sampling_rule", str),
+                      ("commit", str), ("compiler", str), ("flags", str), ("repetitions", int), ("window_ms", float),
+                      ("latency_window_ms", float), ("confidence", float), ("placement", str)):
+        _get(run, key, kind, "run")
+    for word in _get(run, "command_line", list, "run"):
+        _expect(word, str, "run.command_line")
+    environment = _get(document, "environment", dict, "the record")
+    for group in ("cpu", "topology", "system", "load"):
+        _get(environment, group, dict, "environment")
+    _caveats(environment, "environment")
+    _core_to_core(environment.get("core_to_core"))
+    return Record(
+        run=run,
+        environment=environment,
+        catalogue=[_primitive(entry, i) for i, entry in enumerate(_get(document, "catalogue", list, "the record"))],
+        workloads=[_workload(entry, i) for i, entry in enumerate(_get(document, "workloads", list, "the record"))],
+        claims=[_claim(entry, i) for i, entry in enumerate(_get(document, "claims", list, "the record"))],
+        cells=[_cell(entry, i) for i, entry in enumerate(_get(document, "cells", list, "the record"))],
+        raw=document,
+    )
+
+
+def _no_constant(word: str) -> Any:
+    raise ValueError(f"{word} is not a JSON number")
+
+
+def _is(value: Any, kind: type) -> bool:
+    if kind in (int, float):
+        return isinstance(value, (int, kind)) and not isinstance(value, bool)
+    return isinstance(value, kind)
+
+
+def _expect(value: Any, kind: type, where: str) -> Any:
+    if not _is(value, kind):
+        raise RecordError(f"{where} is {type(value).__name__}, expected {_NAMES[kind]}.")
+    return value
+
+
+def _get(holder: dict, key: str, kind: type, where: str) -> Any:
+    if key not in holder:
+        raise RecordError(f"{where} lacks '{key}', so this is not a complete results file.")
+    return _expect(holder[key], kind, f"{where}.{key}" if where != "the record" else key)
+
+
+def _number(holder: dict, key: str, where: str) -> float | None:
+    if key not in holder:
+        raise RecordError(f"{where} lacks '{key}', so this is not a complete results file.")
+    return None if holder[key] is None else float(_expect(holder[key], float, f"{where}.{key}"))
+
+
+def _caveats(holder: dict, where: str) -> tuple[str, ...]:
+    return tuple(_expect(word, str, f"{where}.caveats") for word in _get(holder, "caveats", list, where))
+
+
+def _details(holder: dict, where: str) -> dict[str, str]:
+    details = _expect(holder.get("details", {}), dict, f"{where}.details")
+    return {key: _expect(text, str, f"{where}.details.{key}") for key, text in details.items()}
+
+
+def _core_to_core(block: Any) -> None:
+    if block is None:
+        return
+    where = "environment.core_to_core"
+    cpus = _get(_expect(block, dict, where), "cpus", list, where)
+    for key in ("start_ns", "end_ns"):
+        matrix = block.get(key)
+        if matrix is None:
+            continue
+        rows = _expect(matrix, list, f"{where}.{key}")
+        if len(rows) != len(cpus) or any(len(_expect(row, list, f"{where}.{key}")) != len(cpus) for row in rows):
+            raise RecordError(f"{where}.{key} is not a square of {len(cpus)} CPUs.")
+        for value in (v for row in rows for v in row):
+            if value is not None:
+                _expect(value, float, f"{where}.{key}")
+
+
+def _primitive(entry: Any, i: int) -> Primitive:
+    where = f"catalogue[{i}]"
+    _expect(entry, dict, where)
+    facts = _get(entry, "facts", dict, where)
+    for key in ("summary", "admission", "waiting", "progress", "rung", "source"):
+        _get(facts, key, str, f"{where}.facts")
+    if facts["rung"] not in RUNGS:
+        raise RecordError(f"{where}.facts.rung is '{facts['rung']}', expected one of {', '.join(RUNGS)}.")
+    return Primitive(_get(entry, "family", str, where), _get(entry, "primitive", str, where),
+                     _get(entry, "baseline", bool, where), RUNGS.index(facts["rung"]), i, facts,
+                     str(facts.get("group", "")))
+
+
+def _workload(entry: Any, i: int) -> Workload:
+    where = f"workloads[{i}]"
+    _expect(entry, dict, where)
+    reference = entry.get("reference")
+    return Workload(_get(entry, "family", str, where), _get(entry, "workload", str, where),
+                    _get(entry, "question", str, where), _expect(entry.get("operation", ""), str, f"{where}.operation"),
+                    _get(entry, "contends_on", str, where),
+                    None if reference is None else _expect(reference, str, f"{where}.reference"))
+
+
+def _claim(entry: Any, i: int) -> Claim:
+    where = f"claims[{i}]"
+    _expect(entry, dict, where)
+    words = {key: _get(entry, key, str, where)
+             for key in ("id", "statement", "family", "workload", "metric", "better", "worse")}
+    return Claim(**words, source=_expect(entry.get("source", ""), str, f"{where}.source"),
+                 params=_get(entry, "params", dict, where),
+                 better_params=_expect(entry.get("better_params", {}), dict, f"{where}.better_params"),
+                 worse_params=_expect(entry.get("worse_params", {}), dict, f"{where}.worse_params"),
+                 min_threads=_get(entry, "min_threads", int, where), at_least=_get(entry, "at_least", float, where))
+
+
+def _metric(entry: Any, where: str) -> Metric:
+    _expect(entry, dict, where)
+    samples = _expect(entry.get("samples", []), list, f"{where}.samples")
+    return Metric(_number(entry, "value", where), _get(entry, "unit", str, where), _number(entry, "ci_low", where),
+                  _number(entry, "ci_high", where),
+                  tuple(None if s is None else float(_expect(s, float, f"{where}.samples")) for s in samples))
+
+
+def _cell(entry: Any, i: int) -> Cell:
+    where = f"cells[{i}]"
+    _expect(entry, dict, where)
+    words = {key: _get(entry, key, str, where)
+             for key in ("lens", "family", "name", "workload", "primitive", "placement")}
+    params = _get(entry, "params", dict, where)
+    for key, value in params.items():
+        if not (_is(value, float) or isinstance(value, str)):
+            raise RecordError(f"{where}.params.{key} is {type(value).__name__}, expected a number or a string.")
+    threads = _get(entry, "threads", int, where)
+    if threads < 1:
+        raise RecordError(f"{where}.threads is {threads}, expected at least 1.")
+    metrics = {key: _metric(metric, f"{where}.metrics.{key}")
+               for key, metric in _get(entry, "metrics", dict, where).items()}
+    return Cell(**words, baseline=_get(entry, "baseline", bool, where), params=params, threads=threads,
+                metrics=metrics, caveats=_caveats(entry, where), details=_details(entry, where))

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: MIT
+"""Cuts a drawn figure into one small SVG per panel that takes its neutral colours and its font from the page."""
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from .style import BLACK, FAINT, GRID, INK, PAPER, SHADE, YELLOW
+
+# What the page's stylesheet decides. Black and yellow are in it because neither shows on both light and dark paper.
+PAINT = {INK: "currentColor", FAINT: "var(--faint)", GRID: "var(--grid)", SHADE: "var(--shade)", PAPER: "var(--paper)",
+         BLACK: "var(--black)", YELLOW: "var(--yellow)"}
+_PAINT = {color.lower(): variable for color, variable in PAINT.items()}
+_COLOR = re.compile(r"#[0-9a-fA-F]{6}\b")
+_DECIMALS = re.compile(r"(\d+\.\d)\d+")
+_PATH_SPACE = re.compile(r" ?([A-Za-z]) ?")
+_HREF = "{http://www.w3.org/1999/xlink}href"
+_REFERENCE = re.compile(r"url\(#([^)]+)\)")
+_GROUP = re.compile(r"^(band|line|dot)(\d+)$")
+TITLE = "panel-title"  # gid of what the page says in words above the picture, and therefore leaves out of it
+
+
+class Hint(NamedTuple):
+    """What to say on pointing at a marker of group `index`: its place (points from the figure's top left), and text."""
+
+    index: int
+    x: float
+    y: float
+    text: str
+
+
+@dataclass
+class Slice:
+    """A part of a figure: the gids of its groups, its box (left, top, width, height in points), words, hints."""
+
+    gids: set[str]
+    box: tuple[float, float, float, float]
+    title: str
+    description: str
+    hints: list[Hint] = field(default_factory=list)
+
+
+class Sheet:
+    """The inline styles of many SVGs, each written once as a class: a third of the bytes of a page of small panels."""
+
+    def __init__(self, prefix: str = "k"):
+        self.prefix = prefix
+        self.classes: dict[str, str] = {}
+
+    def name(self, style: str) -> str:
+        """The class that stands for an inline style."""
+        return self.classes.setdefault(style, f"{self.prefix}{len(self.classes)}")
+
+    def css(self) -> str:
+        """All classes, as a stylesheet."""
+        return "\n".join(f".{name}{{{style}}}" for style, name in self.classes.items())
+
+
+class Plate(NamedTuple):
+    """A parsed figure: its tree, and its elements by id (also those that cutting takes out of the tree)."""
+
+    root: ET.Element
+    known: dict[str, ET.Element]
+
+
+def parse(text: str) -> Plate:
+    """An SVG that matplotlib wrote, without namespaces in its tags."""
+    root = ET.fromstring(text)
+    for element in root.iter():
+        element.tag = element.tag.rpartition("}")[2]
+        if _HREF in element.attrib:
+            element.set("href", element.attrib.pop(_HREF))
+    return Plate(root, {e.get("id"): e for e in root.iter() if e.get("id")})
+
+
+def cut(plate: Plate, piece: Slice, prefix: str, sheet: Sheet) -> str:
+    """`piece` of the figure `plate` as markup for inside an HTML page; `prefix` keeps its ids apart from others'.
+
+    Groups named band<i>, line<i>, dot<i> get their kind and `s<i>` as classes. A group that went into one piece must
+    not be asked for by another.
+    """
+    groups = [g for g in plate.root.iter("g") if g.get("id") in piece.gids]
+    left, top, width, height = piece.box
+    out = ET.Element("svg", {"role": "img", "viewBox": f"{left:.1f} {top:.1f} {width:.1f} {height:.1f}",
+                             "aria-labelledby": f"{prefix}-t {prefix}-d"})
+    ET.SubElement(out, "title", {"id": f"{prefix}-t"}).text = piece.title
+    ET.SubElement(out, "desc", {"id": f"{prefix}-d"}).text = piece.description
+    needed: dict[str, str] = {}
+    for group in groups:
+        _clean(group, prefix, sheet, needed)
+    defs = ET.Element("defs")
+    for old, new in list(needed.items()):
+        if old in plate.known:
+            copy = ET.fromstring(ET.tostring(plate.known[old]))
+            _clean(copy, prefix, sheet, needed)
+            copy.set("id", new)
+            defs.append(copy)
+    if len(defs):
+        out.append(defs)
+    for group in groups:
+        out.extend(_flat(group))
+    _hint(out, piece.hints)
+    return ET.tostring(out, encoding="unicode", short_empty_elements=True)
+
+
+def restyle(style: str) -> str:
+    """An inline style with the page's colours and font instead of matplotlib's."""
+    style = re.sub(r"font: (?:\w+ )?(\d+(?:\.\d+)?)px[^;]*", r"font-size: \1px", style)
+    style = style.replace("stroke-dashoffset: 0; ", "")
+    style = _COLOR.sub(lambda m: _PAINT.get(m[0].lower(), m[0].lower()), style)
+    return style.replace(": ", ":").replace("; ", ";")
+
+
+def _clean(element: ET.Element, prefix: str, sheet: Sheet, needed: dict[str, str]) -> None:
+    """Drops titles, inner definitions and ids, shortens numbers, repaints; notes in `needed` what is referred to."""
+
+    def new_id(old: str) -> str:
+        return needed.setdefault(old, f"{prefix}-{len(needed)}")
+
+    for child in list(element):
+        if child.tag in ("defs", "metadata") or child.get("id") == TITLE:
+            element.remove(child)
+        else:
+            _clean(child, prefix, sheet, needed)
+    classes = []
+    match = _GROUP.match(element.attrib.pop("id", ""))
+    if match:
+        classes += [match[1], f"s{match[2]}"]
+    if element.get("href", "").startswith("#"):
+        element.set("href", "#" + new_id(element.get("href")[1:]))
+    if "clip-path" in element.attrib:
+        element.set("clip-path", _REFERENCE.sub(lambda m: f"url(#{new_id(m[1])})", element.get("clip-path")))
+    if element.get("style"):
+        classes.append(sheet.name(restyle(element.attrib.pop("style"))))
+    if classes:
+        element.set("class", " ".join(classes))
+    for key in ("d", "x", "y", "transform"):
+        if key in element.attrib:
+            element.set(key, _DECIMALS.sub(r"\1", " ".join(element.get(key).split())))
+    if "d" in element.attrib:
+        element.set("d", _PATH_SPACE.sub(r"\1", element.get("d")))
+    if element.get("transform", "").startswith("rotate(-0 "):
+        del element.attrib["transform"]
+    if element.text and not element.text.strip():
+        element.text = None
+    element.tail = None
+
+
+def _flat(element: ET.Element) -> list[ET.Element]:
+    """The element with its groups that say nothing replaced by what is in them."""
+    children = [part for child in element for part in _flat(child)]
+    for child in list(element):
+        element.remove(child)
+    element.extend(children)
+    return children if element.tag == "g" and not element.attrib else [element]
+
+
+def _hint(out: ET.Element, hints: list[Hint]) -> None:
+    """Gives the marker of a hint's group that is nearest to it, within a point, a <title>: browsers show it."""
+    marks: dict[str, list[ET.Element]] = {}
+    for part in out.iter("g"):
+        words = part.get("class", "").split()
+        if words[:1] in (["line"], ["dot"]):
+            marks.setdefault(words[1], []).extend(part.iter("use"))
+    for hint in hints:
+        def distance(use: ET.Element) -> float:
+            return abs(float(use.get("x")) - hint.x) + abs(float(use.get("y")) - hint.y)
+
+        near = min(marks.get(f"s{hint.index}", []), key=distance, default=None)
+        if near is not None and distance(near) < 1 and not len(near):
+            ET.SubElement(near, "title").text = hint.text

@@ -76,7 +76,8 @@ def decide(ratio: Interval | None, at_least: float) -> str:
 
 def _matching(record: Record, claim: Claim, primitive: str, params: dict[str, Any]) -> dict[tuple, Cell]:
     """Cells of one side, keyed by thread count, placement and the parameters that the claim leaves free."""
-    fixed = set(claim.params) | set(claim.better_params) | set(claim.worse_params)
+    fixed = {*claim.params, *claim.better_params, *claim.worse_params,
+             *record.workload(claim.family, claim.workload).follows_threads}
     found = {}
     for cell in record.timed:
         if (cell.family, cell.workload, cell.primitive) != (claim.family, claim.workload, primitive):

@@ -150,7 +150,7 @@ def _primitive(entry: Any, i: int) -> Primitive:
         raise RecordError(f"{where}.facts.rung is '{facts['rung']}', expected one of {', '.join(RUNGS)}.")
     return Primitive(_get(entry, "family", str, where), _get(entry, "primitive", str, where),
                      _get(entry, "baseline", bool, where), RUNGS.index(facts["rung"]), i, facts,
-                     str(facts.get("group", "")))
+                     _expect(facts.get("group", ""), str, f"{where}.facts.group"))
 
 
 def _workload(entry: Any, i: int) -> Workload:
@@ -160,7 +160,9 @@ def _workload(entry: Any, i: int) -> Workload:
     return Workload(_get(entry, "family", str, where), _get(entry, "workload", str, where),
                     _get(entry, "question", str, where), _expect(entry.get("operation", ""), str, f"{where}.operation"),
                     _get(entry, "contends_on", str, where),
-                    None if reference is None else _expect(reference, str, f"{where}.reference"))
+                    None if reference is None else _expect(reference, str, f"{where}.reference"),
+                    tuple(_expect(name, str, f"{where}.follows_threads")
+                          for name in _expect(entry.get("follows_threads", []), list, f"{where}.follows_threads")))
 
 
 def _claim(entry: Any, i: int) -> Claim:

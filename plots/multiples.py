@@ -62,7 +62,7 @@ def _metric(name: str):
 
 
 def _ratio(record: Record, cell: Cell, cells: list[Cell]):
-    name = record.reference(cell.key)
+    name = record.reference(record.key(cell))
     base = next((c for c in cells if (c.primitive, c.threads) == (name, cell.threads)), None)
     found = compare(cell, base, "throughput", record.confidence)
     return (found.median, found.low, found.high) if found and found.low > 0 else None

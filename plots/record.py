@@ -47,7 +47,11 @@ class Primitive:
 
 @dataclass(frozen=True)
 class Workload:
-    """What a workload asks; `reference` names the primitive that ratios are drawn against, or None."""
+    """What a workload asks.
+
+    `reference`: the primitive that ratios are drawn against, or None. `follows_threads`: parameters that are given by
+    the thread count (producers, consumers) and so do not tell one line from another.
+    """
 
     family: str
     name: str
@@ -55,6 +59,7 @@ class Workload:
     operation: str
     contends_on: str
     reference: str | None
+    follows_threads: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -102,19 +107,6 @@ class Cell:
     caveats: tuple[str, ...]
     details: dict[str, str] = field(default_factory=dict)
 
-    @property
-    def key(self) -> PanelKey:
-        """The question it answers. Producer and consumer counts that make up the threads become a shape (1:n, n:n …),
-        so that cells of one shape are points of one line."""
-        params = dict(self.params)
-        producers, consumers = params.get("producers"), params.get("consumers")
-        if isinstance(producers, int) and isinstance(consumers, int) and producers + consumers == self.threads:
-            del params["producers"], params["consumers"]
-            shape = ("1:1" if self.threads == 2 else "n:n" if producers == consumers else "1:n" if producers == 1 else
-                     "n:1" if consumers == 1 else f"{producers}:{consumers}")
-            params = {"producers:consumers": shape, **params}
-        return PanelKey(self.family, self.workload, tuple(params.items()), self.placement)
-
     def value(self, metric: str) -> float | None:
         """The median of `metric` in its unit, None where it was not measured."""
         found = self.metrics.get(metric)
@@ -147,8 +139,14 @@ class Record:
         """Timed cells by question and parameters, in the order of the record."""
         found: dict[PanelKey, list[Cell]] = {}
         for cell in self.timed:
-            found.setdefault(cell.key, []).append(cell)
+            found.setdefault(self.key(cell), []).append(cell)
         return found
+
+    def key(self, cell: Cell) -> PanelKey:
+        """The question that a cell answers, without the parameters that follow its thread count."""
+        follows = self.workload(cell.family, cell.workload).follows_threads
+        params = tuple((name, value) for name, value in cell.params.items() if name not in follows)
+        return PanelKey(cell.family, cell.workload, params, cell.placement)
 
     @cached_property
     def families(self) -> list[str]:

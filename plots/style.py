@@ -2,7 +2,6 @@
 """How things look and read: one colour and marker per primitive, numbers with SI prefixes, parameters in words."""
 from __future__ import annotations
 
-import math
 import re
 from typing import Any, Iterable, NamedTuple
 
@@ -45,8 +44,9 @@ def si(value: float | None, digits: int = 3) -> str:
 
 
 def _digits(value: float, digits: int) -> str:
-    places = max(0, digits - 1 - math.floor(math.log10(abs(value)) + 1e-9)) if value else 0
-    return f"{value:.{min(places, 6)}f}"
+    """Fixed-point text of `digits` significant digits, at least all those before the point, at most six after it."""
+    exponent = int(f"{value:.{digits - 1}e}".partition("e")[2])  # of the rounded number: 0.9996 is 1.00
+    return f"{value:.{min(6, max(0, digits - 1 - exponent))}f}"
 
 
 def duration(ns: float | None) -> str:
@@ -67,7 +67,7 @@ def quantity(value: float | None, unit: str) -> str:
         return "–"
     if unit == "1/s":
         return f"{si(value)}/s" if " " in si(value) else f"{si(value)} /s"
-    if unit in ("1", ""):
+    if unit in ("1", "0-1", ""):
         return f"{value:.3f}" if abs(value) < 10 else si(value)
     return f"{si(value)} {unit}"
 

@@ -132,7 +132,8 @@ def small_plan():
         RWLOCKS, "std_mutex", "shared_mutex", "seqlock"), [1, 2, 4]
     yield "atomic", "single_word", [{}], some(ATOMICS, "mutex_integer", "load_relaxed", "fetch_add_relaxed"), [1, 4]
     yield "counter", "increment", [{}], some(COUNTERS, "one_atomic", "unpadded", "padded_64", "padded_128"), [1, 4]
-    yield "queue", "producer_consumer", [{"producers": 1, "consumers": 1, "burst": 1, "capacity": 1024}], some(
+    yield "queue", "producer_consumer", [{"shape": "n_to_n", "producers": 1, "consumers": 1,
+                                          "burst": 1, "capacity": 1024}], some(
         QUEUES, "mutex_deque", "spsc_ring", "mpmc_bounded"), [2]
     yield "rcu", "published_config", [{"read_percent": 99}], some(
         RCUS, "shared_mutex_published", "epoch_rcu"), [1, 4]
@@ -148,10 +149,10 @@ def large_plan():
     yield "atomic", "single_word", [{}], ATOMICS, threads
     yield "counter", "increment", [{}], COUNTERS, threads
     yield "counter", "increment_and_sum", [{"sum_every": 1000}], COUNTERS, threads
-    for p, c in ((1, 1), (1, 3), (2, 2), (4, 4)):
-        yield "queue", "producer_consumer", [{"producers": p, "consumers": c, "burst": b, "capacity": 1024}
-                                             for b in (1, 16)], QUEUES if p == c == 1 else [
-            q for q in QUEUES if q[0] != "spsc_ring"], [p + c]
+    for p, c in ((1, 1), (2, 2), (4, 4), (1, 3)):
+        yield "queue", "producer_consumer", [
+            {"shape": "n_to_n" if p == c else "one_to_n", "producers": p, "consumers": c, "burst": b, "capacity": 1024}
+            for b in (1, 16)], QUEUES if p == c == 1 else [q for q in QUEUES if q[0] != "spsc_ring"], [p + c]
     yield "rcu", "published_config", [{"read_percent": p} for p in (90, 99)], RCUS, threads
     yield "apparatus", "empty", [{}], EMPTY, threads
 
@@ -293,7 +294,9 @@ def record(plan, seed=20240229):
             "details": {"topology_drift": "the median pair took 24 % longer at the end than at the start"}},
         "catalogue": catalogue,
         "workloads": [dict(zip(("family", "workload", "question", "operation", "contends_on", "reference"),
-                               (*key, *WORKLOADS[key]))) for key in described],
+                               (*key, *WORKLOADS[key])),
+                           follows_threads=["producers", "consumers"] if key[0] == "queue" else [])
+                      for key in described],
         "claims": claims,
         "cells": cells,
     }

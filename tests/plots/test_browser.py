@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: MIT
+"""The report in a real browser: quiet, offline, all figures visible, sortable, and readable without JavaScript."""
+import json
+import re
+import time
+
+import pytest
+import webdriver
+
+pytestmark = pytest.mark.skipif(bool(webdriver.missing()), reason=webdriver.missing() or "-")
+
+COLUMN = {"primitive": 3, "threads": 4, "throughput": 6}
+VISIBLE = """return [...document.querySelectorAll('figure')].map(figure => {
+  const svg = [...figure.querySelectorAll('svg')].find(svg => svg.getBoundingClientRect().width);
+  const box = svg ? svg.getBoundingClientRect() : {width: 0, height: 0};
+  return [figure.id, box.width, box.height, svg ? svg.querySelectorAll('path, use').length : 0];
+});"""
+CELLS = """return [...document.querySelectorAll('#table tbody tr')].filter(row => row.offsetHeight)
+  .map(row => row.cells[arguments[0]].dataset.v ?? row.cells[arguments[0]].textContent.trim());"""
+
+
+@pytest.fixture(scope="module")
+def address(report):
+    return (report / "report.html").as_uri()
+
+
+@pytest.fixture(scope="module")
+def browser(address):
+    with webdriver.Browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser, address):
+    """The page, freshly loaded."""
+    browser.open("about:blank")
+    browser.log("browser"), browser.requests()
+    browser.open(address)
+    return browser
+
+
+def faults(browser):
+    return [entry for entry in browser.log("browser") if entry["level"] in ("SEVERE", "WARNING")]
+
+
+def test_no_error_in_the_console_and_no_request_but_for_the_page(page, address):
+    page.run("scrollTo(0, document.body.scrollHeight)")
+    assert page.run("return document.title").startswith("contend: Synthetic CPU")
+    assert faults(page) == []
+    assert [url for url in page.requests() if not url.startswith("data:")] == [address]
+
+
+def test_the_two_checks_above_would_notice(page, tmp_path):
+    bad = tmp_path / "bad.html"
+    bad.write_text("<script>fetch('http://127.0.0.1:9/x').catch(() => {}); throw new Error('planted')</script>")
+    page.open(bad.as_uri())
+    page.run("return 0")
+    assert any("planted" in entry["message"] for entry in faults(page))
+    assert "http://127.0.0.1:9/x" in page.requests()
+
+
+def test_every_figure_is_visible(page, report):
+    boxes = page.run(VISIBLE)
+    assert len(boxes) > 40
+    assert [name for name, width, height, marks in boxes if width < 200 or height < 100 or marks < 5] == []
+
+
+def test_the_log_axis_shows_the_other_picture_in_all_families(page):
+    before = page.run(VISIBLE)
+    page.click("#lock .to-log")
+    assert page.run("return document.querySelector('#lock .v.log').offsetHeight > 0")
+    assert page.run("return document.querySelector('#counter .v.log').offsetHeight > 0")
+    assert page.run("return document.querySelector('#lock .v.linear').offsetHeight") == 0
+    assert len([1 for _, width, *_ in page.run(VISIBLE) if width]) == len(before)
+    assert page.run("return location.hash").endswith("y=log")
+
+
+def test_the_table_sorts(page):
+    unsorted = page.run(CELLS, COLUMN["throughput"])
+    button = f"#table th:nth-child({COLUMN['throughput'] + 1}) button"
+    page.click(button)
+    falling = page.run(CELLS, COLUMN["throughput"])
+    numbers = [float(text) for text in falling if text != "–"]
+    assert numbers == sorted(numbers, reverse=True) and numbers[0] > numbers[-1]
+    assert falling[len(numbers):] == ["–"] * (len(falling) - len(numbers)) and len(numbers) < len(falling)
+    page.click(button)
+    rising = page.run(CELLS, COLUMN["throughput"])
+    assert rising[: len(numbers)] == falling[: len(numbers)][::-1]
+    assert rising[len(numbers):] == falling[len(numbers):]  # what has no number stays last
+    page.click(button)
+    assert page.run(CELLS, COLUMN["throughput"]) == unsorted
+    page.click(f"#table th:nth-child({COLUMN['primitive'] + 1}) button")
+    names = page.run(CELLS, COLUMN["primitive"])
+    assert names == sorted(names, key=lambda name: [int(part) if part.isdigit() else part
+                                                    for part in re.split(r"(\d+)", name)])
+
+
+def test_the_table_filters(page):
+    everything = len(page.run(CELLS, 0))
+    page.type("#q", "MCS 1000")
+    assert set(page.run(CELLS, COLUMN["primitive"])) == {"mcs_lock"}
+    assert page.run("return document.querySelector('#count').textContent") == f"2 of {everything} cells"
+    page.run("q.value = ''; q.dispatchEvent(new Event('input'))")
+    page.run("family.value = 'counter'; family.dispatchEvent(new Event('input'))")
+    assert set(page.run(CELLS, 0)) == {"counter"}
+    page.run("threads.value = '4'; threads.dispatchEvent(new Event('input'))")
+    assert set(page.run(CELLS, COLUMN["threads"])) == {"4"} and set(page.run(CELLS, 0)) == {"counter"}
+    assert page.run("return location.hash") == "#cells?family=counter&threads=4"
+
+
+def test_a_permalink_brings_the_state_back(page, address):
+    page.open("about:blank")
+    page.open(address + "#cells?family=lock&threads=2&sort=6u&y=log")
+    assert set(page.run(CELLS, 0)) == {"lock"} and set(page.run(CELLS, COLUMN["threads"])) == {"2"}
+    numbers = [float(text) for text in page.run(CELLS, COLUMN["throughput"])]
+    assert numbers == sorted(numbers) and len(numbers) > 2
+    assert page.run("return document.querySelector('#y-lock-log').checked")
+    page.open("about:blank")
+    page.open(address + "#cells?sort=99d&y=%22&threads=x&family=%3Cb%3E&q=%00")  # nonsense does no harm
+    assert faults(page) == []
+
+
+def test_the_legend_hides_and_shows_a_line(page):
+    shown = "return [...document.querySelectorAll('#lock .linear .line.s1')].filter(g => g.getBoundingClientRect().width).length"
+    before = page.run(shown)
+    assert before > 0
+    page.click("#lock .legend button:nth-child(2)")
+    assert page.run(shown) == 0
+    assert page.run("return document.querySelector('#lock .legend button:nth-child(2)').ariaPressed") == "false"
+    page.click("#lock .legend button:nth-child(2)")
+    assert page.run(shown) == before
+
+
+def test_the_json_download_is_unpacked(page, small):
+    page.run("""window.made = null; const original = URL.createObjectURL;
+      URL.createObjectURL = blob => { blob.text().then(text => (window.made = text)); return original.call(URL, blob); };
+      HTMLAnchorElement.prototype.click = function () { window.name_made = this.download; };
+      document.querySelector('#json').dispatchEvent(new MouseEvent('click', {cancelable: true}));""")
+    for _ in range(100):
+        text = page.run("return window.made")
+        if text:
+            break
+        time.sleep(0.05)
+    assert json.loads(text) == small
+    assert page.run("return window.name_made").endswith(".json")
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_a_phone_scrolls_tables_in_their_boxes_and_not_the_page(address, dark):
+    with webdriver.Browser(width=390, height=800, dark=dark) as browser:
+        browser.open(address)
+        assert browser.run("return document.documentElement.scrollWidth") <= 390
+        assert [name for name, width, *_ in browser.run(VISIBLE) if not 200 < width <= 390] == []
+        assert browser.run("const box = document.querySelector('#cells .box');"
+                           "return box.scrollWidth > box.clientWidth")
+        ink, paper = browser.run("""const text = document.querySelector('.panel svg text');
+          return [getComputedStyle(text).fill, getComputedStyle(document.body).backgroundColor];""")
+        bright = [sum(int(part) for part in color[color.index("(") + 1:-1].split(",")[:3]) for color in (ink, paper)]
+        assert (bright[0] > bright[1]) == dark and abs(bright[0] - bright[1]) > 250
+        assert faults(browser) == []
+
+
+def test_all_is_readable_without_javascript(address):
+    with webdriver.Browser(javascript=False) as browser:
+        browser.open(address)
+        assert browser.run("return document.querySelector('.filter').offsetHeight") == 0  # nothing dead is offered
+        assert browser.run("return document.querySelectorAll('#table th button').length") == 0
+        boxes = browser.run(VISIBLE)
+        assert len(boxes) > 40 and all(width > 200 and height > 100 for _, width, height, _ in boxes)
+        assert len(browser.run(CELLS, 0)) > 40
+        hidden = browser.run("return [...document.querySelectorAll('section, table')].filter(e => !e.offsetHeight).length")
+        assert hidden == 0
+        browser.click("#lock .to-log")  # the axis is switched by the stylesheet
+        assert browser.run("return document.querySelector('#lock .v.log').offsetHeight > 0")
+        assert faults(browser) == []

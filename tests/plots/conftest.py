@@ -1,25 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""What the tests of plots/ share: the frozen record, one report made from it, and records made by hand."""
+"""What the tests of plots/ share: the frozen record and one report made from it."""
 import copy
 import json
-import os
 import pathlib
-import subprocess
 import sys
 
 import pytest
 
-HERE = pathlib.Path(__file__).parent
-ROOT = pathlib.Path(os.environ.get("CONTEND_SOURCE_DIR", HERE.parents[1]))
-sys.path[:0] = [str(ROOT), str(HERE)]
-SMALL = HERE / "data" / "small.json"
-
-
-def run_plots(*arguments, **environment):
-    """`python3 -m plots …` in a process of its own, without writing bytecode."""
-    settings = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"} | environment
-    return subprocess.run([sys.executable, "-m", "plots", *map(str, arguments)], env=settings, text=True,
-                          capture_output=True, timeout=240)
+sys.path[:0] = [str(pathlib.Path(__file__).parents[2]), str(pathlib.Path(__file__).parent)]
+from frozen import SMALL, run_plots  # noqa: E402
 
 
 @pytest.fixture(scope="session")

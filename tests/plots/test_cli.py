@@ -6,7 +6,7 @@ import re
 import sys
 
 import pytest
-from conftest import SMALL, run_plots
+from frozen import ROOT, SMALL, run_plots
 
 
 def refused(done):
@@ -88,7 +88,6 @@ sys.meta_path.insert(0, Blocker())
     (["matplotlib"], "python3-matplotlib"), (["jinja2"], "python3-jinja2"),
     (["numpy", "matplotlib", "jinja2"], "python3-numpy python3-matplotlib python3-jinja2")])
 def test_a_module_that_is_missing_is_named_with_its_package(tmp_path, missing, packages):
-    from conftest import ROOT
     (tmp_path / "sitecustomize.py").write_text(BLOCKER.format(missing=missing))
     done = run_plots(SMALL, "-o", tmp_path / "r.html", PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}")
     sentence = refused(done)

@@ -9,7 +9,7 @@ import by_hand
 import jsonschema
 import make_record
 import pytest
-from conftest import HERE, ROOT, SMALL
+from frozen import HERE, ROOT, SMALL
 from plots import advice, load, record
 
 SCHEMA = json.loads((ROOT / "perf" / "record" / "schema.json").read_text())

@@ -3,9 +3,12 @@
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 
 import pytest
+
+pytestmark = pytest.mark.skipif(not shutil.which("git"), reason="git is not installed: no commit to notice")
 
 ROOT = pathlib.Path(os.environ.get("CONTEND_SOURCE_DIR", pathlib.Path(__file__).parents[2]))
 

@@ -9,7 +9,7 @@ rc=0
 list() { # PATTERN…: the tree's files, with git or without
   git ls-files --cached --others --exclude-standard -- "$@" 2>/dev/null || {
     local names=() pattern
-    for pattern in "$@"; do names+=(-o -name "$pattern"); done
+    for pattern in "$@"; do names+=(-o -path "./*$pattern"); done
     find . -path ./build -prune -o -type f \( "${names[@]:1}" \) -print
   }
 }

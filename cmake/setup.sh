@@ -133,8 +133,8 @@ rights=()
 prefix=
 may=yes
 if [[ $(id -u) != 0 ]]; then
-  prefix="sudo "
-  if ! command -v sudo >/dev/null 2>&1; then
+  command -v sudo >/dev/null 2>&1 && prefix="sudo "
+  if [[ -z $prefix ]]; then
     may=no
   elif sudo -n true >/dev/null 2>&1; then
     rights=(sudo -n)

@@ -226,7 +226,7 @@ def test_neither_root_nor_sudo_stops(debian):
     system.lacks("libfmt-dev")
     result = system.run()
     assert result.returncode == 2
-    assert "apt-get install --no-install-recommends libfmt-dev\n" in result.stderr
+    assert "  apt-get install --no-install-recommends libfmt-dev\n" in result.stderr
     assert "neither root nor sudo" in result.stderr and not system.installs()
 
 

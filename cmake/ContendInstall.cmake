@@ -14,7 +14,7 @@ endforeach()
 install(FILES ${PROJECT_SOURCE_DIR}/cmake/build_info/contend_build_info.hpp DESTINATION ${include_dir}
   COMPONENT headers)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/plots DESTINATION ${CMAKE_INSTALL_DATADIR}/contend COMPONENT programs
-  OPTIONAL PATTERN "__pycache__" EXCLUDE PATTERN "*.pyc" EXCLUDE PATTERN ".pytest_cache" EXCLUDE)
+  PATTERN "__pycache__" EXCLUDE PATTERN "*.pyc" EXCLUDE PATTERN ".pytest_cache" EXCLUDE)
 install(FILES ${PROJECT_SOURCE_DIR}/perf/record/schema.json DESTINATION ${CMAKE_INSTALL_DATADIR}/contend
   COMPONENT programs)
 

@@ -26,8 +26,9 @@ endforeach()
 run(${CMAKE_COMMAND} --build ${WORK}/build-${VERSION})
 run(${WORK}/build-${VERSION}/consumer)
 
-# The installed headers are the tree's: what another project includes is all there and carries nothing of the build's.
-foreach(file share/contend/schema.json include/contend/primitives/catalogue.hpp)
+# The programs run from where they were moved, and what they need lies beside them.
+run("${WORK}/a prefix that was moved/bin/contend" list)
+foreach(file share/contend/schema.json share/contend/plots/__main__.py)
   if(NOT EXISTS "${WORK}/a prefix that was moved/${file}")
     message(FATAL_ERROR "not installed: ${file}")
   endif()

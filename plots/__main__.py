@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""`python3 -m plots RESULTS`: writes the report of a run and its figures. Exit codes: 0 done, 2 usage or tool error."""
+"""`python3 -m plots RESULTS`: writes the report of a run and its figures. Exits: 0 done, 2 usage or tool error, 130 interrupted."""
 from __future__ import annotations
 
 import argparse
 import importlib.util
+import logging
 import os
 import sys
 import tempfile
@@ -53,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
                                      description="Turns a run record into one offline HTML page with figures.")
     parser.add_argument("results", help="results.json, or the directory that holds it")
     parser.add_argument("-o", "--output", metavar="FILE", help="the page (default: report.html beside the record)")
-    parser.add_argument("--figures", metavar="DIR", help="SVG and PNG of every figure (default: figures/ beside the page)")
+    parser.add_argument("--figures", metavar="DIR", help="for SVG and PNG of every figure (default: figures/ beside it)")
     parser.add_argument("--no-figures", action="store_true", help="write the page only")
     parser.add_argument("--quiet", action="store_true", help="say nothing unless something is wrong")
     options = parser.parse_args(arguments)
@@ -71,6 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
         packages = " ".join(PACKAGES[name] for name in lacking)
         return fail(f"{sys.executable} has no module {', '.join(lacking)}; on Debian or Ubuntu: "
                     f"apt-get install {packages} (and use /usr/bin/python3).")
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # a font cache that is built is nobody's business
     from . import page, render
 
     output = Path(options.output) if options.output else source.parent / "report.html"
@@ -79,6 +81,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if output.is_dir():
             return fail(f"{output}: is a directory, expected the name of the page to write.")
+        if output.exists() and not output.is_file():
+            return fail(f"{output}: is not a regular file, so it is not replaced.")
         for directory in {output.parent, folder} if keep else {output.parent}:
             directory.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=directory):  # better now than after the drawing
@@ -99,4 +103,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

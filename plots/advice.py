@@ -10,9 +10,9 @@ CAVEATS = {
                 "and run again.",
     "seccomp": "The container's seccomp filter blocks perf_event_open: allow that system call or run outside.",
     "event_unsupported": "This processor does not have the event: there is no number to be had, which is not zero.",
-    "multiplexed": "More events than counters, so the count is scaled up from a part of the time: measure fewer at once "
-                   "before you trust small differences.",
-    "not_counted": "The event was never on a counter while the cell ran: measure fewer at once, and see who else counts.",
+    "multiplexed": "More events than counters, so the count is scaled up from a part of the time: measure fewer at "
+                   "once before you trust small differences.",
+    "not_counted": "The event was never on a counter while the cell ran: measure fewer at once.",
     "oversubscribed": "More threads than processors: the scheduler is measured as much as the primitive, so compare "
                       "only with other cells of the same thread count.",
     "skipped": "Not run on purpose, as it would not end in useful time: take another primitive if you cannot rule out "
@@ -30,7 +30,7 @@ CAVEATS = {
                        "order of primitives carries over better than the numbers.",
     "noisy": "The repetitions differ a lot: look at the interval, not at the value, and measure longer.",
     "partial_run": "The run did not get to its end: run again before you decide by what is missing.",
-    "not_validated": "The event's encoding has not been checked against a known count on this processor: cross-check it.",
+    "not_validated": "The event's encoding has not been checked against a known count on this processor.",
     "check_failed": "The workload's check of the result failed, so the number was thrown away: the primitive is broken "
                     "here, report it.",
 }
@@ -41,21 +41,21 @@ TERMS = {
     "operation": "What one operation is depends on the workload; it is listed with each.",
     "ns_per_op": "Wall-clock time divided by all operations. Times the number of threads it is ns_per_op_thread: how "
                  "long one thread takes for one operation.",
-    "cpu_ns_per_op": "Processor time of all threads divided by all operations: what waiting burns. Spinning threads burn "
-                     "all of it, parked ones almost none.",
+    "cpu_ns_per_op": "Processor time of all threads divided by all operations: what waiting burns. Spinning threads "
+                     "burn all of it, parked ones almost none.",
     "latency p50, p99, p99.9": "Waiting for the acquiring part of an operation, in trials of their own: half, 99 % and "
                                "99.9 % of the waits were shorter.",
     "Jain's index": "Fairness of the shares that the threads got: 1 means equal, 1/n means one thread got everything.",
     "self-handoff": "How often the next owner of a lock is the last one. Near 1 the lock stays where it is: fast, and "
                     "unfair to the others.",
-    "overlap": "Share of the timed window in which all threads were really running. Well below 1 the contention was less "
-               "than the thread count says.",
+    "overlap": "Share of the timed window in which all threads were really running. Well below 1 the contention was "
+               "less than the thread count says.",
     "oversubscribed": "More threads than processors that this process may use. Shaded in the plots and left out of "
                       "claims.",
-    "baseline": "The simpler thing that a primitive must beat to be worth its complexity. Dashed in the plots. One that "
-                "shares nothing (no_lock) is a ceiling: it shows what is possible and does not compete.",
-    "within 10 %": "At least 0.9 times the throughput of the fastest, by medians. Among those the simplest wins: lowest "
-                   "rung, then baselines first, then catalogue order.",
+    "baseline": "The simpler thing that a primitive must beat to be worth its complexity. Dashed in the plots. One "
+                "that shares nothing (no_lock) is a ceiling: it shows what is possible and does not compete.",
+    "within 10 %": "At least 0.9 times the throughput of the fastest, by medians. Among those the simplest wins: "
+                   "lowest rung, then baselines first, then catalogue order.",
     "rung": "Place in the ladder of 'simplest that works': no sharing, atomic, mutex, shared mutex, channel, sharded, "
             "lock-free.",
     "ideal": "Dotted: n threads, each as fast as the fastest one alone, up to the number of processors.",
@@ -63,11 +63,11 @@ TERMS = {
                 "few repetitions it runs from the smallest to the largest.",
     "paired ratio": "Repetitions of all cells are interleaved, so repetition i of two cells saw the same state of the "
                     "machine. Ratios are taken per repetition; the median of those is shown.",
-    "confirmed, refuted, inconclusive": "The ratio's whole interval is at or above what the claim demands, all of it is "
-                                        "below, or neither. A claim is refuted if it is at any thread count.",
-    "core to core": "Time for a cache line written by one processor to be seen by another, one way. Contended primitives "
-                    "cost a multiple of it.",
-    "false sharing": "Threads that write different words of one cache line fight for it as if they wrote the same word.",
+    "confirmed, refuted, inconclusive": "The ratio's whole interval is at or above what the claim demands, all of "
+                                        "it is below, or neither. A claim is refuted if it is at any thread count.",
+    "core to core": "Time for a cache line written by one processor to be seen by another, one way. Contended "
+                    "primitives cost a multiple of it.",
+    "false sharing": "Threads that write different words of one cache line fight for it as if for one word.",
 }
 
 

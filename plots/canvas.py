@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator
 
 from .style import FAINT, GRID, INK, PAPER, YELLOW, Look
-from .svg import TITLE, Hint, Slice
+from .svg import TITLE, Hint
 
 SETTINGS = {
     "svg.fonttype": "none", "svg.hashsalt": "contend", "text.parse_math": False, "font.size": 7.5,
@@ -27,7 +27,7 @@ SETTINGS = {
     "axes.spines.right": False, "axes.facecolor": "none", "axes.unicode_minus": True,
 }
 WIDTH, HEIGHT, COLUMNS = 3.3, 2.35, 3  # inches of a panel's cell, and cells in a row
-LEFT, RIGHT, TOP, BOTTOM = 0.55, 0.1, 0.27, 0.4  # inches of a cell around the axes
+LEFT, RIGHT, TOP, BOTTOM = 0.62, 0.1, 0.27, 0.4  # inches of a cell around the axes
 HEADER = 0.42  # inches above the grid, for the figure's title
 DPI = 110
 
@@ -102,7 +102,7 @@ class Grid:
                                    (WIDTH - self.left - RIGHT) / self.width,
                                    (self.height - TOP - BOTTOM) / self.total])
         ax.set_gid(f"panel{i}")
-        label = ax.set_title(title, loc="left", pad=5)
+        label = ax.set_title(title, loc="left", y=1.0, pad=5)  # a given y spares matplotlib the search for one
         label.set_gid(TITLE)
         trim = TOP - 0.09
         return ax, (x * 72, (y + trim) * 72, WIDTH * 72, (self.height - trim) * 72)
@@ -123,6 +123,20 @@ def name_rows(ax: Axes, names: list[str]) -> None:
     ax.tick_params(axis="y", length=0)
     ax.grid(True, color=GRID, linewidth=0.5)
     ax.set_axisbelow(True)
+
+
+def log_limits(low: float, high: float) -> tuple[float, float]:
+    """Limits of a log axis around two numbers above zero; at least a whole decade, so that it has two ticks."""
+    if high < 10 * low:
+        return 10.0 ** math.floor(math.log10(low)) / 1.15, 10.0 ** math.ceil(math.log10(high) + 1e-9) * 1.15
+    return low / 1.15, high * 1.15
+
+
+def decades(low: float, high: float, most: int = 5) -> FixedLocator:
+    """Ticks at powers of ten between two numbers above zero, thinned out to about `most`."""
+    first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)
+    step = max(1, math.ceil((last - first + 1) / most))
+    return FixedLocator([10.0**power for power in range(first, last + 1, step)] or [low, high])
 
 
 Spot = tuple[int, float, float, str]  # series index, x and y in data units, what to say there

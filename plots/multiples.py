@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 from . import style
-from .canvas import HEIGHT, Drawing, Grid, Spot, edge, locate, name_rows
+from .canvas import HEIGHT, Drawing, Grid, Spot, decades, edge, locate, log_limits, name_rows
 from .claims import compare
 from .record import Cell, PanelKey, Record
 from .style import FAINT, GRID, SHADE, Look
@@ -288,11 +288,13 @@ def _scale(record: Record, kind: Kind, data: dict, axes: dict, one_count: dict, 
             if kind.scale == "counts" and name == "y":
                 low, high = min(low, limits.low), max(high, limits.high)
                 ax.set_ylabel(kind.axis, labelpad=2)
-            if high / low < base:
-                low, high = low / base**0.5, high * base**0.5
+            if base == 2 and high < 2 * low:
+                low, high = low / 2**0.5, high * 2**0.5
+            low, high = (low / 1.15, high * 1.15) if base == 2 else log_limits(low, high)
             set_scale("log", base=base)
-            set_limits(low / 1.15, high * 1.15)
-            axis.set_major_locator(LogLocator(base=base, numticks=6 if name == "y" else 5))
+            set_limits(low, high)
+            axis.set_major_locator(LogLocator(base=2, numticks=6 if name == "y" else 5) if base == 2 else
+                                   decades(low, high, 6 if name == "y" else 4))
             axis.set_minor_locator(NullLocator())
             axis.set_minor_formatter(NullFormatter())
         axis.set_major_formatter(FuncFormatter(_tick(kind)))

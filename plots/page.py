@@ -32,8 +32,8 @@ COLUMNS = (
     ("overlap", "overlap", "share of the window with all threads running"),
 )
 KIND_NOTES = {
-    "throughput": "Dotted: ideal; shaded: more threads than processors; bands: interval of the median; y axis 1/n: shorter than "
-                  "the family's, on which the lines would lie flat.",
+    "throughput": "Dotted: ideal; shaded: more threads than processors; bands: interval of the median; y axis 1/n: shorter "
+                  "than the family's, on which the lines would lie flat.",
     "ratio": "Per repetition, against the workload's reference (the line at 1×).",
     "latency_p99": "99 % of the waits were shorter.",
     "tail": "Marker: p50, tall bar: p99, end: p99.9, at the highest thread count that is not oversubscribed.",
@@ -185,8 +185,8 @@ def _family(record: Record, family: str, rendered: Rendered) -> dict[str, Any]:
             if picture.workload == name:
                 kinds.setdefault(picture.kind, []).append(picture)
         single = all(len(pictures) == 1 for pictures in kinds.values())
-        workloads.append({"name": name, "single": single, "about": record.workload(family, name), "constant": style.constant_words(keys),
-                          "kinds": kinds, "reference": record.reference(keys[0])})
+        workloads.append({"name": name, "single": single, "about": record.workload(family, name), "kinds": kinds,
+                          "constant": style.constant_words(keys), "reference": record.reference(keys[0])})
     return {"name": family, "id": style.slug(family), "workloads": workloads, "apparatus": family == APPARATUS,
             "legend": [p for p in record.members(family) if p.name in present]}
 
@@ -220,12 +220,12 @@ def _caveats(record: Record) -> list[dict[str, Any]]:
     return list(found.values())
 
 
-def _drift(record: Record) -> float | None:
-    """How much longer the median pair of processors took at the end than at the start: 0.24 for 24 %."""
+def _drift(record: Record) -> tuple[float, float] | None:
+    """By which factor, up or down, pairs of processors changed from start to end: median and largest."""
     block = record.environment.get("core_to_core") or {}
-    ratios = sorted(e / s for rows in zip(block.get("start_ns") or [], block.get("end_ns") or [])
-                    for s, e in zip(*rows) if s and e)
-    return ratios[len(ratios) // 2] - 1 if ratios else None
+    factors = sorted(max(e / s, s / e) for rows in zip(block.get("start_ns") or [], block.get("end_ns") or [])
+                     for s, e in zip(*rows) if s and e)
+    return (factors[len(factors) // 2], factors[-1]) if factors else None
 
 
 def swatch(look: style.Look | None) -> Markup:
@@ -234,7 +234,8 @@ def swatch(look: style.Look | None) -> Markup:
         return Markup("")
     shapes = {"o": '<circle cx="13" cy="6" r="3.4"/>', "s": '<path d="M10 3h6v6h-6z"/>',
               "^": '<path d="M13 2l4 7.4h-8z"/>', "D": '<path d="M13 1.5l4.5 4.5l-4.5 4.5l-4.5-4.5z"/>',
-              "v": '<path d="M13 10l4-7.4h-8z"/>', "P": '<path d="M11.7 2h2.6v2.7h2.7v2.6h-2.7v2.7h-2.6v-2.7h-2.7v-2.6h2.7z"/>',
+              "v": '<path d="M13 10l4-7.4h-8z"/>',
+              "P": '<path d="M11.7 2h2.6v2.7h2.7v2.6h-2.7v2.7h-2.6v-2.7h-2.7v-2.6h2.7z"/>',
               "X": '<path d="M9.5 4l1.5-1.5l2 2l2-2l1.5 1.5l-2 2l2 2l-1.5 1.5l-2-2l-2 2l-1.5-1.5l2-2z"/>',
               "<": '<path d="M9 6l7.4-4v8z"/>', ">": '<path d="M17 6l-7.4-4v8z"/>'}
     color = {style.BLACK: "var(--black)", style.YELLOW: "var(--yellow)"}.get(look.color, look.color.lower())

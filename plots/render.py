@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 
 from . import figures, style
@@ -13,7 +15,7 @@ from .svg import Sheet, cut, parse
 
 @dataclass
 class Picture:
-    """One panel: permalink id, what it shows, what to note, and markup by variant of its y axis ('' if there is one)."""
+    """One panel: permalink id, what it shows, what to note, markup by variant of its y axis ('' if there is one)."""
 
     id: str
     kind: str
@@ -79,6 +81,10 @@ def render_all(record: Record, files: bool = True, processes: int | None = None)
     figures.warm_up()
     size = {family: sum(c.family == family for c in record.timed) for family in families}
     order = sorted(range(len(families)), key=lambda i: -size[families[i]])  # the longest first
-    with ProcessPoolExecutor(workers) as pool:
-        jobs = {families[i]: pool.submit(_job, families[i], i, files) for i in order}
-        return {family: jobs[family].result() for family in families}
+    try:
+        with ProcessPoolExecutor(workers, initializer=signal.signal,
+                                 initargs=(signal.SIGINT, signal.SIG_DFL)) as pool:
+            jobs = {families[i]: pool.submit(_job, families[i], i, files) for i in order}
+            return {family: jobs[family].result() for family in families}
+    except (OSError, ImportError, BrokenProcessPool):  # no more processes, no semaphores, or one was killed
+        return {family: render(record, family, i, files) for i, family in enumerate(families)}

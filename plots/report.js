@@ -80,8 +80,10 @@
         section.classList.toggle(`focus-${i}`, false);
       });
       for (const [on, off] of [["mouseenter", "mouseleave"], ["focus", "blur"]]) {
-        button.addEventListener(on, () => section.classList.toggle(
-          `focus-${i}`, button.getAttribute("aria-pressed") === "true" && (on !== "focus" || button.matches(":focus-visible"))));
+        button.addEventListener(on, () => {
+          const shown = button.getAttribute("aria-pressed") === "true";
+          section.classList.toggle(`focus-${i}`, shown && (on !== "focus" || button.matches(":focus-visible")));
+        });
         button.addEventListener(off, () => section.classList.remove(`focus-${i}`));
       }
     }

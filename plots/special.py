@@ -9,10 +9,10 @@ from matplotlib.colors import LogNorm
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from . import style
-from .canvas import HEIGHT, LEFT, WIDTH, Drawing, Grid, locate, name_rows
+from .canvas import HEIGHT, LEFT, WIDTH, Drawing, Grid, decades, locate, log_limits, name_rows
 from .multiples import THROUGHPUT, series_of
 from .record import Cell, PanelKey, Record
-from .style import FAINT, GRID, PAPER
+from .style import GRID, PAPER
 from .svg import Slice
 
 TAIL = "tail"
@@ -44,7 +44,7 @@ def tail(record: Record, panels: dict[PanelKey, list[Cell]]) -> Drawing | None:
         ax, box = grid.axes(i, words)
         axes[key], spots[key] = ax, []
         ax.set_xscale("log")
-        ax.set_xlim(min(numbers) / 1.4, max(numbers) * 1.4)
+        ax.set_xlim(*log_limits(min(numbers) / 1.2, max(numbers) * 1.2))
         for row, cell in enumerate(cells):
             look = names[cell.primitive]
             p50, p99, p999 = (cell.value(metric) for metric, _ in PERCENTILES)
@@ -53,11 +53,11 @@ def tail(record: Record, panels: dict[PanelKey, list[Cell]]) -> Drawing | None:
                         markeredgecolor=PAPER if x == p50 and marker == look.marker else look.color,
                         markeredgewidth=width, gid=f"dot{look.index}", zorder=3)
             ax.plot([p50, p999], [row, row], color=look.color, linewidth=1, gid=f"band{look.index}")
-            spots[key] += [(look.index, cell.value(metric), row, f"{cell.primitive}, {name}: {style.duration(cell.value(metric))}")
-                           for metric, name in PERCENTILES]
+            spots[key] += [(look.index, value, row, f"{cell.primitive}, {name}: {style.duration(value)}")
+                           for (_, name), value in zip(PERCENTILES, (p50, p99, p999))]
         threads = cells[0].threads
         name_rows(ax, [c.primitive for c in cells])
-        ax.xaxis.set_major_locator(LogLocator(numticks=7))
+        ax.xaxis.set_major_locator(decades(*ax.get_xlim(), most=4))
         ax.xaxis.set_minor_locator(NullLocator())
         ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: style.duration(v).replace(".00", "").replace(".0", "")))
         ax.set_xlabel(f"waiting at {threads} thread{'s' if threads > 1 else ''}", labelpad=1)
@@ -139,7 +139,7 @@ ANNOTATED = 16  # CPUs up to which every square of the heatmap has its number wr
 
 
 def core_to_core(record: Record) -> Drawing | None:
-    """One-way latency between processors at the start and the end of the run, on one colour scale; None if unmeasured."""
+    """One-way latency between processors at the start and the end of the run, on one colour scale; None if none."""
     block = record.environment.get("core_to_core") or {}
     cpus = block.get("cpus") or []
     matrices = {name: block.get(key) for name, key in (("start", "start_ns"), ("end", "end_ns")) if block.get(key)}

@@ -41,7 +41,7 @@ def median_interval(samples: Sequence[float], confidence: float) -> Interval:
 
 
 def paired_ratio(over: Sequence[float | None], under: Sequence[float | None], confidence: float) -> Interval | None:
-    """Median of over[i] / under[i] with its interval; repetitions that lack either number, or divide by 0, are left out.
+    """Median of over[i] / under[i] with its interval; repetitions that lack a number, or divide by 0, are left out.
 
     None if no repetition has both.
     """

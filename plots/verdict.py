@@ -27,7 +27,7 @@ class Pick:
 
 @dataclass(frozen=True)
 class Row:
-    """Picks of one question (and one group of exchangeable primitives) by thread count; a count with no number lacks."""
+    """Picks of one question (and one group of exchangeable primitives) by thread count; one with no number lacks."""
 
     key: PanelKey
     group: str

@@ -144,7 +144,8 @@ def large_plan():
     threads = [1, 2, 4, 8]
     yield "lock", "critical_section", [{"inside_ns": i, "outside_ns": o} for i, o in (
         (0, 0), (0, 100), (100, 100), (1000, 0))], LOCKS, threads
-    yield "lock", "lock_placement", [{"placement": p} for p in ("own_line", "data_line", "pointer")], LOCKS[1:4], threads
+    places = [{"placement": place} for place in ("own_line", "data_line", "pointer")]
+    yield "lock", "lock_placement", places, LOCKS[1:4], threads
     yield "rwlock", "read_mostly_map", [{"read_percent": p} for p in (50, 90, 99, 100)], RWLOCKS, threads
     yield "atomic", "single_word", [{}], ATOMICS, threads
     yield "counter", "increment", [{}], COUNTERS, threads

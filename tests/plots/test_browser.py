@@ -121,7 +121,8 @@ def test_a_permalink_brings_the_state_back(page, address):
 
 
 def test_the_legend_hides_and_shows_a_line(page):
-    shown = "return [...document.querySelectorAll('#lock .linear .line.s1')].filter(g => g.getBoundingClientRect().width).length"
+    shown = """return [...document.querySelectorAll('#lock .linear .line.s1')]
+      .filter(line => line.getBoundingClientRect().width).length"""
     before = page.run(shown)
     assert before > 0
     page.click("#lock .legend button:nth-child(2)")
@@ -133,7 +134,10 @@ def test_the_legend_hides_and_shows_a_line(page):
 
 def test_the_json_download_is_unpacked(page, small):
     page.run("""window.made = null; const original = URL.createObjectURL;
-      URL.createObjectURL = blob => { blob.text().then(text => (window.made = text)); return original.call(URL, blob); };
+      URL.createObjectURL = blob => {
+        blob.text().then(text => (window.made = text));
+        return original.call(URL, blob);
+      };
       HTMLAnchorElement.prototype.click = function () { window.name_made = this.download; };
       document.querySelector('#json').dispatchEvent(new MouseEvent('click', {cancelable: true}));""")
     for _ in range(100):
@@ -168,8 +172,8 @@ def test_all_is_readable_without_javascript(address):
         boxes = browser.run(VISIBLE)
         assert len(boxes) > 40 and all(width > 200 and height > 100 for _, width, height, _ in boxes)
         assert len(browser.run(CELLS, 0)) > 40
-        hidden = browser.run("return [...document.querySelectorAll('section, table')].filter(e => !e.offsetHeight).length")
-        assert hidden == 0
+        parts = "[...document.querySelectorAll('section, table')]"
+        assert browser.run(f"return {parts}.filter(part => !part.offsetHeight).length") == 0
         browser.click("#lock .to-log")  # the axis is switched by the stylesheet
         assert browser.run("return document.querySelector('#lock .v.log').offsetHeight > 0")
         assert faults(browser) == []

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import sys
 
 import pytest
@@ -67,11 +68,32 @@ def test_output_that_cannot_be_written(tmp_path):
         run_plots(SMALL, "-o", tmp_path / "a.html", "--figures", tmp_path / "file" / "figures"))
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere; /proc and a file as folder are tested instead")
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere; /proc and a file as folder are tested")
 def test_a_directory_without_write_permission(tmp_path):
     folder = tmp_path / "locked"
     folder.mkdir(mode=0o555)
     assert "Permission denied" in refused(run_plots(SMALL, "-o", folder / "report.html"))
+
+
+def test_a_device_is_not_replaced_by_a_file():
+    assert "not a regular file" in refused(run_plots(SMALL, "-o", "/dev/full", "--no-figures"))
+    assert not os.path.isfile("/dev/full")
+
+
+def test_a_disk_that_fills_up_keeps_the_old_report(tmp_path):
+    (tmp_path / "report.html").write_text("old")
+    (tmp_path / "results.json").write_bytes(SMALL.read_bytes())
+    limit = 200_000  # bytes that any file may have: the page is longer, every figure shorter
+    done = run_plots(tmp_path, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+    assert "cannot be written (File too large)" in refused(done)
+    assert (tmp_path / "report.html").read_text() == "old"
+    assert not [path for path in tmp_path.rglob("*") if path.name.startswith(".")]
+
+
+def test_a_home_that_cannot_be_written_is_no_matter(tmp_path):
+    done = run_plots(SMALL, "-o", tmp_path / "a.html", "--no-figures", "--quiet", HOME="/proc/nowhere",
+                     XDG_CONFIG_HOME="/proc/nowhere", XDG_CACHE_HOME="/proc/nowhere", MPLCONFIGDIR="")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 BLOCKER = """

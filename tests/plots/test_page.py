@@ -60,8 +60,8 @@ def parsed(text):
 
 
 def test_every_section_in_its_order(text):
-    order = ["verdict", "claims", "lock", "rwlock", "atomic", "counter", "queue", "rcu", "apparatus", "cells", "machine",
-             "caveats", "glossary"]
+    order = ["verdict", "claims", "lock", "rwlock", "atomic", "counter", "queue", "rcu", "apparatus", "cells",
+             "machine", "caveats", "glossary"]
     places = [text.index(f'<section id="{name}"') for name in order]
     assert places == sorted(places)
 

@@ -41,6 +41,8 @@ class runnable {
   virtual record::histogram waits() const = 0;
   /// Handoff trials: {owners that were also the last owner, all owners}.
   virtual std::pair<std::uint64_t, std::uint64_t> handoffs() const = 0;
+  /// Numbers of the workload's own.
+  virtual std::vector<extra_metric> extras() = 0;
 };
 
 /// A parameter's value: a number or a word.
@@ -134,6 +136,7 @@ thread_counts run_batches(State& state, Probe& probe, unsigned thread, const sto
   constexpr auto too_long = std::chrono::microseconds(500);
   thread_counts counts;
   unsigned batch = 1;
+  if constexpr (requires { state.enter(thread); }) state.enter(thread);
   auto before = clock::now();
   while (!stop.raised.load(std::memory_order_relaxed)) {
     for (unsigned i = 0; i < batch; ++i) {
@@ -148,6 +151,7 @@ thread_counts run_batches(State& state, Probe& probe, unsigned thread, const sto
       batch /= 2;
     before = now;
   }
+  if constexpr (requires { state.leave(thread); }) state.leave(thread);
   return counts;
 }
 
@@ -180,6 +184,12 @@ class trial_of final : public runnable {
     return all;
   }
   std::pair<std::uint64_t, std::uint64_t> handoffs() const override { return {owner_.same, owner_.all}; }
+  std::vector<extra_metric> extras() override {
+    if constexpr (requires { state_.extras(); })
+      return state_.extras();
+    else
+      return {};
+  }
 
  private:
   State state_;

@@ -80,12 +80,6 @@ std::optional<double> cell_results::add_throughput(const trial_result& trial, co
   put("voluntary_switches", voluntary / longest * 1e9);
   put("steal", around.steal.value_or(nan));
   put("throttled_ms", around.throttled_ms.value_or(nan));
-  if (around.steal.value_or(0) > 0.02)
-    add_caveat("steal", "the hypervisor took more than 2 % of the machine's time during a trial");
-  if (around.throttled_ms.value_or(0) > 0)
-    add_caveat("throttled", "the control group's CPU quota stopped the threads during a trial");
-  if (what_.threads <= usable_ && never_sleeps(what_.about) && idle > 0.2)
-    add_caveat("low_overlap", "in a trial the threads were not all running for more than a fifth of the time");
   if (done == 0) {
     add_caveat("not_counted", "no operation finished within a trial's window");
     return std::nullopt;
@@ -98,6 +92,10 @@ std::optional<double> cell_results::add_throughput(const trial_result& trial, co
   if (const auto range = record::min_max_share(shares)) {
     put("min_share", range->min);
     put("max_share", range->max);
+  }
+  for (const auto& extra : trial.extras) {
+    record_.metrics.try_emplace(extra.name, record::series{extra.unit, {}});
+    put(extra.name.c_str(), extra.value);
   }
   return 1e9 / per_second;
 }
@@ -122,6 +120,19 @@ void cell_results::add_failure(const trial_failure& failure) {
   for (auto& [name, one] : record_.metrics) one.samples.clear();
   record_.rows.clear();
   repetitions_ = 0;
+}
+
+void cell_results::finish() {
+  // Kernel ticks are coarse against one trial's window, so these are judged by the median.
+  const auto middle = [&](const char* metric) { return record::median(record_.metrics.at(metric).samples); };
+  if (const auto steal = middle("steal"); steal && *steal > 0.02)
+    add_caveat("steal", fmt::format("the hypervisor took {:.0f} % of the processors' time during the trials", *steal * 100));
+  if (const auto throttled = middle("throttled_ms"); throttled && *throttled > 0)
+    add_caveat("throttled", "the control group's CPU quota stopped the threads during the trials");
+  if (const auto overlap = middle("overlap"); overlap && *overlap < 0.8 && what_.threads <= usable_ && never_sleeps(what_.about))
+    add_caveat("low_overlap", fmt::format("all threads were running for only {:.0f} % of the time: something else ran on "
+                                          "their processors",
+                                          *overlap * 100));
 }
 
 void cell_results::add_caveat(const std::string& code, const std::string& sentence) {

@@ -31,6 +31,8 @@ class cell_results {
   void add_handoff(const trial_result& trial);
   /// A trial that gave no result; the cell is not tried again.
   void add_failure(const trial_failure& failure);
+  /// After the last trial: the caveats that follow from all samples together.
+  void finish();
   void add_caveat(const std::string& code, const std::string& sentence = "");
 
   bool failed() const { return failed_; }

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <set>
+
+#include "options.hpp"
 
 namespace contend::bench {
 
@@ -18,6 +21,13 @@ std::string to_text(const param_value& value) {
 const cell* matrix::find(const std::string& name) const {
   const auto found = std::find_if(cells_.begin(), cells_.end(), [&](const cell& c) { return c.name == name; });
   return found == cells_.end() ? nullptr : &*found;
+}
+
+void matrix::refuse_duplicates() const {
+  std::set<std::string_view> seen;
+  for (const auto& c : cells_)
+    if (!seen.insert(c.name).second)
+      throw usage_error("the primitive '" + std::string(c.about.name) + "' is in the catalogue already; give yours another name");
 }
 
 std::string matrix::name_of(const cell& c) {
@@ -37,6 +47,11 @@ void matrix::note(const workload_facts& workload, const facts& primitive) {
 void add_catalogue(matrix& all) {
   add_apparatus(all);
   add_locks(all);
+  add_rwlocks(all);
+  add_atomics(all);
+  add_counters(all);
+  add_queues(all);
+  add_rcus(all);
 }
 
 }  // namespace contend::bench

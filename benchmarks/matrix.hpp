@@ -31,6 +31,9 @@ class matrix {
   /// The cell of that name, or nullptr.
   const cell* find(const std::string& name) const;
 
+  /// Throws usage_error if two primitives of a family have one name.
+  void refuse_duplicates() const;
+
  private:
   template <class W>
   const workload_entry& workload_of() {
@@ -64,6 +67,8 @@ class matrix {
           for (unsigned i = 0; i < threads; ++i) c.roles.emplace_back(W::role_of(one.params, threads, i));
         c.not_applicable = W::template not_applicable<P>;
         if constexpr (W::template not_applicable<P>.empty()) {
+          if constexpr (requires { W::template unsuited<P>(one.params, threads); })
+            c.not_applicable = W::template unsuited<P>(one.params, threads);
           static_assert(workload_state<typename W::template state<P>>);
           c.make = factory_of < typename W::template state<P>,
           W::facts.exclusive && P::facts.step != rung::no_sharing > (one.params, threads);

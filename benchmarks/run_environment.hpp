@@ -2,32 +2,38 @@
 // What the machine was like before, during and after a run.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
+#include <nlohmann/json.hpp>
+
 #include "cell_results.hpp"
-#include "perf/host/topology.hpp"
+#include "perf/host/core_to_core.hpp"
+#include "perf/host/environment.hpp"
 
 namespace contend::bench {
 
 class run_environment {
  public:
-  run_environment(const host::topology& machine, const std::string& placement);
+  /// Reads the machine; about a quarter of a second.
+  run_environment();
 
-  /// Measures the core-to-core matrix and reads the environment.
+  /// The block with the core-to-core matrix of now; seconds.
   nlohmann::ordered_json at_start();
-  /// Measures the matrix again, and adds load and drift.
-  nlohmann::ordered_json at_end();
-  /// As at_end() without a second matrix.
-  nlohmann::ordered_json at_interruption();
-  bool topology_drifted() const { return drifted_; }
+  /// The block with what the run saw and, unless the run was interrupted, a second matrix.
+  nlohmann::ordered_json at_end(bool interrupted);
+  /// Why the two matrices differ too much, or empty.
+  const std::string& topology_drift() const { return drift_; }
 
+  /// What happened since the last call; call it right before and right after a trial.
   disturbance since_last_call();
 
  private:
-  const host::topology& machine_;
-  nlohmann::ordered_json block_;
-  bool drifted_ = false;
+  host::environment machine_;
+  host::representatives cpus_;
+  host::latency_matrix first_;
+  host::load_snapshot last_;
+  std::string drift_;
 };
 
 }  // namespace contend::bench

@@ -120,7 +120,7 @@ void print_summary(const std::vector<cell_results>& results) {
   fmt::print("\n");
 }
 
-int run(matrix& all, options& asked, const host::topology& machine, unsigned processors) {
+int run(matrix& all, options& asked, unsigned processors) {
   const selection chosen = select(all, asked, processors);
   if (!asked.families.empty() || !asked.workloads.empty() || !asked.primitives.empty() || !asked.filter.empty())
     asked.profile += ", chosen cells";
@@ -132,7 +132,7 @@ int run(matrix& all, options& asked, const host::topology& machine, unsigned pro
     fmt::print(stderr, "{} cells, about {}; results go to {}\n", chosen.measured(),
                in_words(planned_time(chosen, asked)), record.directory().string());
 
-  run_environment environment(machine, asked.placement);
+  run_environment environment;
   record.environment(environment.at_start());
 
   std::vector<cell_results> results;
@@ -160,10 +160,11 @@ int run(matrix& all, options& asked, const host::topology& machine, unsigned pro
                            }};
   const std::string google = run_time_lens(lens, results);
   const bool complete = interrupted == 0;
-  record.environment(complete ? environment.at_end() : environment.at_interruption());
-  if (environment.topology_drifted())
-    for (auto& one : results)
-      if (one.repetitions() > 0) one.add_caveat("topology_drift");
+  record.environment(environment.at_end(!complete));
+  for (auto& one : results) {
+    one.finish();
+    if (one.repetitions() > 0 && !environment.topology_drift().empty()) one.add_caveat("topology_drift");
+  }
   if (!complete)
     for (auto& one : results)
       if (one.repetitions() < static_cast<std::size_t>(asked.repetitions) && !one.failed() &&
@@ -205,13 +206,16 @@ int run_suite(int argc, char** argv, void (*extend)(matrix&)) {
     const unsigned processors = host::usable_processors(machine, host::read_cgroup_limits());
     matrix all(thread_counts(asked, processors));
     add_catalogue(all);
-    if (extend != nullptr) extend(all);
+    if (extend != nullptr) {
+      extend(all);
+      all.refuse_duplicates();
+    }
     if (is_worker()) {
       const auto policy = host::parse_placement(asked.placement);
       return serve(all, host::placement_order(*policy, machine));
     }
     if (asked.list) return print_list(all, asked);
-    return run(all, asked, machine, processors);
+    return run(all, asked, processors);
   } catch (const usage_error& wrong) {
     fmt::print(stderr, "contend bench: {}\n", wrong.what());
     return 2;

@@ -154,6 +154,7 @@ trial_result team::run(const cell& what, trial_kind kind, std::chrono::microseco
   for (const auto& report : now.reports) counts.push_back({report.done, report.failed});
   result.threads = std::move(now.reports);
   result.wrong = state->check(counts);
+  if (kind == trial_kind::throughput) result.extras = state->extras();
   if (kind == trial_kind::latency) {
     const auto waits = state->waits();
     if (waits.count() > 0)

@@ -39,6 +39,7 @@ struct trial_result {
   std::optional<wait_summary> waits;  ///< latency trials
   std::optional<double>
       self_handoff;   ///< handoff trials with at least two owners: share of owners that were the last one
+  std::vector<extra_metric> extras;    ///< throughput trials
   std::string wrong;  ///< what check() found, or empty
 };
 

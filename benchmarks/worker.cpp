@@ -42,6 +42,7 @@ json to_json(const trial_result& r) {
   json out{{"threads", threads}, {"wrong", r.wrong}};
   if (r.waits) out["waits"] = {r.waits->count, r.waits->p50, r.waits->p99, r.waits->p999, r.waits->max};
   if (r.self_handoff) out["self_handoff"] = *r.self_handoff;
+  for (const auto& e : r.extras) out["extras"].push_back({e.name, e.unit, e.value});
   return out;
 }
 
@@ -55,6 +56,8 @@ trial_result from_json(const json& in) {
   if (const auto w = in.find("waits"); w != in.end())
     r.waits = wait_summary{(*w)[0].get<std::uint64_t>(), (*w)[1].get<double>(), (*w)[2].get<double>(),
                            (*w)[3].get<double>(), (*w)[4].get<double>()};
+  if (const auto extras = in.find("extras"); extras != in.end())
+    for (const auto& e : *extras) r.extras.push_back({e[0].get<std::string>(), e[1].get<std::string>(), e[2].get<double>()});
   if (const auto h = in.find("self_handoff"); h != in.end()) r.self_handoff = h->get<double>();
   return r;
 }

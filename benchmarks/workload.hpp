@@ -9,12 +9,15 @@
 //     }; static std::vector<sample<params>> matrix(unsigned threads);     // the parameter sets at this many threads
 //     static std::vector<claim> claims();                              // what theory expects
 //     template <class P> static constexpr std::string_view not_applicable = "";   // or the reason
+//     template <class P> static std::string_view unsuited(const params&, unsigned threads);  // optional, likewise
 //     static std::string_view role_of(const params&, unsigned threads, unsigned thread);  // only where threads differ
 //     template <class P> class state {
 //       state(const params&, unsigned threads);
 //       template <class Probe> step_result step(Probe&, unsigned thread);  // one operation by thread number `thread`
 //       void stop();                                  // called once: frees every thread that waits in step(), for good
 //       std::string check(std::span<const thread_counts>);   // "" if the result is right, else what is wrong
+//       void enter(unsigned thread); void leave(unsigned thread);   // optional: called by the thread before and after its steps
+//       std::vector<extra_metric> extras();                         // optional: numbers of the workload's own, after check()
 //     };
 //   };
 //
@@ -43,6 +46,13 @@ struct step_result {
 struct thread_counts {
   std::uint64_t done = 0;
   std::uint64_t failed = 0;
+};
+
+/// A number that only this workload has, such as a reclaim backlog.
+struct extra_metric {
+  std::string name;
+  std::string unit;
+  double value;
 };
 
 struct workload_facts {

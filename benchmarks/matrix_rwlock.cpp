@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: MIT
+// Cells of the rwlock family.
+#include "matrix.hpp"
+#include "primitives/catalogue.hpp"
+#include "workloads/read_mostly_map.hpp"
+
+namespace contend::bench {
+void add_rwlocks(matrix& all) { all.add<read_mostly_map>(rwlocks{}); }
+}  // namespace contend::bench

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: MIT
+"""Running the programs from a test."""
+import json
+import os
+import pathlib
+import subprocess
+
+SOURCE = pathlib.Path(os.environ["CONTEND_SOURCE_DIR"])
+BUILD = pathlib.Path(os.environ["CONTEND_BUILD_DIR"])
+CONTEND = BUILD / "bin" / "contend"
+PLANTED = BUILD / "tests" / "benchmarks" / "planted_bench"
+TOY = BUILD / "tests" / "benchmarks" / "toy_bench"
+
+# The shortest run that is one: two repetitions of milliseconds.
+SHORT = ["--repetitions", "2", "--window-ms", "3", "--latency-window-ms", "2", "--quiet"]
+
+
+def run(*words, cwd=None, env=None, program=CONTEND, timeout=240, **more):
+    """Runs a program; returns CompletedProcess with text output. Never raises on a bad exit."""
+    return subprocess.run([str(program), *map(str, words)], cwd=cwd, timeout=timeout, capture_output=True, text=True,
+                          env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL, **more)
+
+
+def record_of(results):
+    """The newest record under a results directory."""
+    return json.loads((pathlib.Path(results) / "latest" / "results.json").read_text())
+
+
+def one_sentence(text):
+    """True for one line without a traceback or an abort."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    return len(lines) == 1 and "Traceback" not in text and "terminate called" not in text

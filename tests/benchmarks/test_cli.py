@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: MIT
+"""The command line: what is listed, planned, refused, and with which exit code."""
+import json
+import os
+
+import pytest
+
+from support import SHORT, one_sentence, record_of, run
+
+REFUSED = [  # arguments, what the sentence must hold
+    (["--threads", "0"], ["--threads", "'0'"]),
+    (["--threads", "-1"], ["--threads", "'-1'"]),
+    (["--threads=-1"], ["--threads", "'-1'"]),
+    (["--threads", "1000000"], ["--threads", "'1000000'", "512"]),
+    (["--threads", "abc"], ["--threads", "'abc'", "1,2,4"]),
+    (["--threads", "1,,2"], ["--threads"]),
+    (["--primitive", "mcss"], ["--primitive", "'mcss'", "mcs"]),
+    (["--workload", "critical_secton"], ["--workload", "critical_section"]),
+    (["--family", "locks"], ["--family", "lock"]),
+    (["--filter", "("], ["--filter", "regular expression"]),
+    (["--benchmark_filter=["], ["--filter", "regular expression"]),
+    (["--filter", "nothing_is_called_so"], ["no cell"]),
+    (["--profile", "slow"], ["--profile", "'slow'", "quick or full"]),
+    (["--placement", "left"], ["--placement", "compact, spread or none"]),
+    (["--repetitions", "0"], ["--repetitions"]),
+    (["--window-ms", "0"], ["--window-ms"]),
+    (["--window-ms", "abc"], ["--window-ms"]),
+    (["--cell-limit", "-3"], ["--cell-limit"]),
+    (["--no-such-option"], ["--no-such-option"]),
+    (["--benchmark_min_time=1"], ["--benchmark_min_time", "--window-ms"]),
+    (["--benchmark_perf_counters=CYCLES"], ["--benchmark_perf_counters"]),
+    (["--benchmark_format=xml"], ["--benchmark_format", "'xml'"]),
+    (["--benchmark_repetitions=many"], ["--benchmark_repetitions", "'many'"]),
+    (["--benchmark_nonsense=1"], ["--benchmark_nonsense"]),
+    (["--results", "/proc/nowhere"], ["--results", "/proc/nowhere"]),
+]
+
+
+@pytest.mark.parametrize("words, parts", REFUSED, ids=lambda v: " ".join(v) if isinstance(v, list) else None)
+def test_bad_input_is_one_sentence_and_exit_2(words, parts, tmp_path):
+    done = run("bench", "--results", tmp_path, *words) if "--results" not in words else run("bench", *words)
+    assert done.returncode == 2, done.stderr
+    assert one_sentence(done.stderr), done.stderr
+    for part in parts:
+        assert part in done.stderr
+    assert done.stdout == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_of_every_verb():
+    for words in ([], ["bench"], ["report"]):
+        done = run(*words, "--help")
+        assert done.returncode == 0 and "Usage" in done.stdout, words
+    assert run().returncode == 2
+    unknown = run("frobnicate")
+    assert unknown.returncode == 2 and one_sentence(unknown.stderr)
+
+
+def test_list_is_the_catalogue():
+    done = run("list", "--json")
+    assert done.returncode == 0
+    catalogue = json.loads(done.stdout)
+    by_family = {}
+    for entry in catalogue:
+        by_family.setdefault(entry["family"], []).append(entry)
+        assert entry["facts"]["summary"] and entry["workloads"]
+    assert {"lock", "rwlock", "atomic", "queue", "rcu", "counter"} <= set(by_family)
+    for family, entries in by_family.items():
+        assert any(e["baseline"] for e in entries), family
+    names = run("list").stdout.split()
+    assert "critical_section/mcs/inside_ns:0/outside_ns:0/threads:1" in names
+    assert len(names) == len(set(names))
+
+
+def test_plan_says_how_many_cells_and_how_long_and_measures_nothing(tmp_path):
+    done = run("bench", "--plan", "--results", tmp_path)
+    assert done.returncode == 0 and "about" in done.stdout and "Rule:" in done.stdout
+    plan = json.loads(run("bench", "--plan", "--json", "--results", tmp_path).stdout)
+    assert 100 < plan["measured"] <= 400
+    assert 0 < plan["seconds"] <= 300
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_google_benchmarks_flags_work(tmp_path):
+    out = tmp_path / "own.json"
+    done = run("bench", "--results", tmp_path / "r", "--no-report", *SHORT[2:], "--benchmark_filter=single_word/load_relaxed/",
+               "--benchmark_repetitions=3", f"--benchmark_out={out}", "--benchmark_format=json")
+    assert done.returncode == 0, done.stderr
+    native = json.loads(out.read_text())
+    runs = [b for b in native["benchmarks"] if b["run_type"] == "iteration"]
+    assert {b["name"] for b in runs} == {c["name"] for c in record_of(tmp_path / "r")["cells"]}
+    assert all(len([b for b in runs if b["name"] == name]) == 3 for name in {b["name"] for b in runs})
+    assert '"benchmarks"' in done.stdout
+
+
+def test_an_unknown_interpreter_or_missing_modules_is_one_sentence(tmp_path):
+    run("bench", "--results", tmp_path, "--no-report", *SHORT, "--filter", "empty/")
+    done = run("report", tmp_path / "latest", env={"CONTEND_PYTHON": "/no/such/python"})
+    assert done.returncode == 2 and one_sentence(done.stderr) and "/no/such/python" in done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs sched_setaffinity")
+def test_one_processor_is_one_usable_processor(tmp_path):
+    cpu = min(os.sched_getaffinity(0))
+    done = run("bench", "--results", tmp_path, "--no-report", *SHORT, "--filter", "critical_section/(mcs|std_mutex)/inside_ns:0/",
+               preexec_fn=lambda: os.sched_setaffinity(0, {cpu}))
+    assert done.returncode == 0, done.stderr
+    record = record_of(tmp_path)
+    assert record["environment"]["topology"]["available_cpus"] == [cpu]
+    cells = {(c["primitive"], c["threads"]): c for c in record["cells"]}
+    assert {n for _, n in cells} == {1, 2}
+    assert cells["mcs", 1]["caveats"].count("oversubscribed") == 0
+    assert "oversubscribed" in cells["std_mutex", 2]["caveats"]
+    assert "skipped" in cells["mcs", 2]["caveats"]

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: MIT
+"""A whole short run of the quick profile: schema, completeness, names, Google Benchmark's tools, a toy lock."""
+import json
+import shutil
+import subprocess
+
+import jsonschema
+import pytest
+
+from support import SHORT, SOURCE, TOY, record_of, run
+
+FAMILIES = {"apparatus", "lock", "rwlock", "atomic", "fence", "metrics", "queue", "rcu", "counter"}
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory):
+    """Every cell of the quick profile, for a millisecond each."""
+    results = tmp_path_factory.mktemp("quick")
+    done = run("bench", "--results", results, "--repetitions", "1", "--window-ms", "1", "--latency-window-ms", "1",
+               "--quiet", "--no-report", timeout=500)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return results, record_of(results), done
+
+
+def test_the_record_is_what_the_schema_says(quick):
+    jsonschema.validate(quick[1], json.loads((SOURCE / "perf" / "record" / "schema.json").read_text()))
+    assert quick[1]["run"]["complete"] is True
+
+
+def test_every_primitive_of_every_family_at_every_thread_count(quick):
+    record = quick[1]
+    assert {c["family"] for c in record["cells"]} == FAMILIES
+    counts = {c["threads"] for c in record["cells"]}
+    for entry in record["catalogue"]:
+        seen = [c for c in record["cells"] if (c["family"], c["primitive"]) == (entry["family"], entry["primitive"])]
+        assert {c["threads"] for c in seen} == counts, entry["primitive"]
+        for cell in seen:
+            if cell["metrics"]["throughput"]["value"] is None:
+                assert {"skipped", "not_applicable"} & set(cell["caveats"]), cell["name"]
+        assert any(c["metrics"]["throughput"]["value"] for c in seen), entry["primitive"]
+    for family in FAMILIES:
+        for n in counts:
+            assert any(c["baseline"] for c in record["cells"] if c["family"] == family and c["threads"] == n), (family, n)
+
+
+def test_every_check_held_and_nothing_timed_out(quick):
+    for cell in quick[1]["cells"]:
+        assert not {"check_failed", "crashed", "timeout"} & set(cell["caveats"]), (cell["name"], cell["details"])
+
+
+def test_names_are_made_of_the_cells_parts(quick):
+    for cell in quick[1]["cells"]:
+        parts = cell["name"].split("/")
+        assert parts[0] == cell["workload"] and parts[1] == cell["primitive"] and parts[-1] == f"threads:{cell['threads']}"
+        assert [p.split(":")[0] for p in parts[2:-1]] == list(cell["params"])
+
+
+def test_claims_name_cells_that_exist(quick):
+    record = quick[1]
+    names = {(e["family"], e["primitive"]) for e in record["catalogue"]}
+    assert len(record["claims"]) >= 15
+    for claim in record["claims"]:
+        assert (claim["family"], claim["better"]) in names and (claim["family"], claim["worse"]) in names, claim["id"]
+
+
+def test_google_benchmarks_compare_tool_reads_it(quick):
+    native = json.loads((quick[0] / "latest" / "google_benchmark.json").read_text())
+    for b in native["benchmarks"]:
+        assert "manual_time" not in b["name"] and "iterations:" not in b["name"]
+        assert b["threads"] == int(b["name"].split("threads:")[1].split("_")[0])
+    tool = shutil.which("benchmark-compare") or "/usr/share/benchmark/compare.py"
+    if not shutil.which("benchmark-compare") and not __import__("os").path.exists(tool):
+        pytest.skip("Google Benchmark's compare.py is not installed (package libbenchmark-tools)")
+    file = quick[0] / "latest" / "google_benchmark.json"
+    done = subprocess.run(["/usr/bin/python3", tool, "benchmarks", str(file), str(file)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "critical_section/mcs" in done.stdout
+
+
+def test_a_toy_lock_added_with_one_line_is_listed_measured_and_drawn(tmp_path):
+    listed = json.loads(run("--list", "--json", program=TOY).stdout)
+    assert [e for e in listed if e["primitive"] == "toy" and e["family"] == "lock"]
+    done = run("--results", tmp_path, *SHORT, "--threads", "1,2", "--family", "lock", "--primitive", "toy,std_mutex",
+               program=TOY)
+    assert done.returncode == 0, done.stderr
+    toys = [c for c in record_of(tmp_path)["cells"] if c["primitive"] == "toy"]
+    assert any(c["metrics"]["throughput"]["value"] for c in toys if c["threads"] == 2)
+    assert "toy" in (tmp_path / "latest" / "report.html").read_text()

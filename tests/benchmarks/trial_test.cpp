@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+// The thread team: everybody runs, counts are exact, waits and owners are measured, exceptions arrive.
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "benchmarks/matrix.hpp"
+#include "benchmarks/trial.hpp"
+#include "benchmarks/workloads/critical_section.hpp"
+#include "benchmarks/workloads/keys.hpp"
+#include "primitives/lock/no_lock.hpp"
+#include "primitives/lock/std_mutex.hpp"
+
+namespace contend::bench {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// A lock that excludes nobody but does not say so: what check() is for.
+struct broken_lock {
+  static constexpr contend::facts facts{.name = "broken", .summary = "excludes nobody"};
+  void lock() { std::this_thread::yield(); }
+  bool try_lock() { return true; }
+  void unlock() {}
+  broken_lock() = default;
+  broken_lock(const broken_lock&) = delete;
+};
+
+template <class L>
+cell cell_of(unsigned threads) {
+  matrix all({threads});
+  all.add<critical_section>(type_list<L>{});
+  return all.cells().front();
+}
+
+TEST(team, every_thread_of_every_size_works_and_counts_exactly) {
+  team threads({});
+  for (const unsigned n : {1U, 3U, 2U, 5U}) {
+    const auto result = threads.run(cell_of<std_mutex>(n), trial_kind::throughput, 5ms);
+    EXPECT_EQ(result.wrong, "");
+    ASSERT_EQ(result.threads.size(), n);
+    for (const auto& t : result.threads) {
+      EXPECT_GT(t.done, 0U);
+      EXPECT_GE(t.stop_ns - t.start_ns, 1);
+      EXPECT_EQ(t.cpu, -1);
+    }
+    EXPECT_FALSE(result.waits);
+    EXPECT_FALSE(result.self_handoff);
+  }
+}
+
+TEST(team, threads_are_pinned_where_the_placement_says) {
+  const int here = static_cast<int>(platform::current_cpu());
+  team threads({here});
+  const auto result = threads.run(cell_of<no_lock>(2), trial_kind::throughput, 2ms);
+  EXPECT_EQ(result.threads[0].cpu, here);
+  EXPECT_EQ(result.threads[1].cpu, here) << "beyond the end of the placement it starts over";
+}
+
+TEST(team, a_latency_trial_times_the_waits_and_a_handoff_trial_the_owners) {
+  team threads({});
+  const auto latency = threads.run(cell_of<std_mutex>(2), trial_kind::latency, 5ms);
+  ASSERT_TRUE(latency.waits);
+  std::uint64_t done = 0;
+  for (const auto& t : latency.threads) done += t.done;
+  EXPECT_EQ(latency.waits->count, done) << "one wait per operation";
+  EXPECT_LE(latency.waits->p50, latency.waits->p99);
+  EXPECT_LE(latency.waits->p99, latency.waits->max * 1.01);
+  const auto alone = threads.run(cell_of<std_mutex>(1), trial_kind::handoff, 5ms);
+  ASSERT_TRUE(alone.self_handoff);
+  EXPECT_DOUBLE_EQ(*alone.self_handoff, 1) << "the only thread always follows itself";
+  EXPECT_FALSE(threads.run(cell_of<no_lock>(1), trial_kind::handoff, 1ms).self_handoff) << "nobody owns no_lock";
+}
+
+#if !defined(__SANITIZE_THREAD__)  // the race is the point
+TEST(team, a_lock_that_does_not_exclude_fails_its_check) {
+  team threads({});
+  std::string wrong;
+  for (int attempt = 0; attempt < 200 && wrong.empty(); ++attempt)
+    wrong = threads.run(cell_of<broken_lock>(4), trial_kind::throughput, 10ms).wrong;
+  EXPECT_NE(wrong, "");
+}
+#endif
+
+TEST(keys, zipf_prefers_low_keys_and_uniform_none) {
+  const auto share_of_first = [](key_skew skew) {
+    key_stream stream;
+    stream.draw(skew, 1024, 7);
+    int first = 0;
+    for (std::size_t i = 0; i < key_stream::length; ++i) first += stream.next() == 0;
+    return static_cast<double>(first) / key_stream::length;
+  };
+  EXPECT_GT(share_of_first(key_skew::zipf), 0.09);   // 1 / sum of i^-0.99 over 1024 = 0.132
+  EXPECT_LT(share_of_first(key_skew::zipf), 0.18);
+  EXPECT_LT(share_of_first(key_skew::uniform), 0.01);
+}
+
+}  // namespace
+}  // namespace contend::bench

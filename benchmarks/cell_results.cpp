@@ -54,17 +54,16 @@ std::optional<double> cell_results::add_throughput(const trial_result& trial, co
   for (auto& [name, one] : record_.metrics) one.samples.resize(repetitions_, nan);
   record::thread_rows rows;
   std::vector<double> shares;
-  double per_second = 0, done = 0, failed = 0, cpu_ns = 0, idle = 0, involuntary = 0, voluntary = 0, longest = 0;
+  double done = 0, failed = 0, cpu_ns = 0, idle = 0, involuntary = 0, voluntary = 0;
+  // One window for all: a thread that got its processor late must not count as if it had run at its speed all along.
+  const auto window = static_cast<double>(trial.window_ns);
   for (const auto& t : trial.threads) {
-    const auto window = static_cast<double>(std::max<std::int64_t>(1, t.stop_ns - t.start_ns));
-    per_second += static_cast<double>(t.done) / window * 1e9;
     done += static_cast<double>(t.done);
     failed += static_cast<double>(t.failed);
     cpu_ns += static_cast<double>(t.cpu_ns);
     idle += std::max(0.0, 1 - static_cast<double>(t.cpu_ns) / window);
     involuntary += static_cast<double>(t.involuntary_switches);
     voluntary += static_cast<double>(t.voluntary_switches);
-    longest = std::max(longest, window);
     shares.push_back(static_cast<double>(t.done));
     rows.cpu.push_back(t.cpu);
     rows.operations.push_back(t.done);
@@ -74,10 +73,11 @@ std::optional<double> cell_results::add_throughput(const trial_result& trial, co
   }
   record_.rows.push_back(std::move(rows));
   const auto threads = static_cast<double>(trial.threads.size());
+  const double per_second = done / window * 1e9;
   put("throughput", per_second);
   put("overlap", std::max(0.0, 1 - idle));
-  put("involuntary_switches", involuntary / longest * 1e9);
-  put("voluntary_switches", voluntary / longest * 1e9);
+  put("involuntary_switches", involuntary / window * 1e9);
+  put("voluntary_switches", voluntary / window * 1e9);
   put("steal", around.steal.value_or(nan));
   put("throttled_ms", around.throttled_ms.value_or(nan));
   if (done == 0) {

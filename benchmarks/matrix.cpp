@@ -47,11 +47,6 @@ void matrix::note(const workload_facts& workload, const facts& primitive) {
 void add_catalogue(matrix& all) {
   add_apparatus(all);
   add_locks(all);
-  add_rwlocks(all);
-  add_atomics(all);
-  add_counters(all);
-  add_queues(all);
-  add_rcus(all);
 }
 
 }  // namespace contend::bench

@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <ctime>
 
@@ -142,6 +143,7 @@ trial_result team::run(const cell& what, trial_kind kind, std::chrono::microseco
   while (now.arrived.load(std::memory_order_acquire) != what.threads) platform::yield();
   now.go.store(true, std::memory_order_release);
   sleep_for(window);
+  const std::int64_t stopped = read_clock(CLOCK_MONOTONIC);
   now.stop.raised.store(true, std::memory_order_relaxed);
   state->stop();
   for (std::uint32_t seen = 0; (seen = now.finished.load(std::memory_order_acquire)) != what.threads;)
@@ -152,6 +154,9 @@ trial_result team::run(const cell& what, trial_kind kind, std::chrono::microseco
   trial_result result;
   std::vector<thread_counts> counts;
   for (const auto& report : now.reports) counts.push_back({report.done, report.failed});
+  std::int64_t started = stopped;
+  for (const auto& report : now.reports) started = std::min(started, report.start_ns);
+  result.window_ns = std::max<std::int64_t>(1, stopped - started);
   result.threads = std::move(now.reports);
   result.wrong = state->check(counts);
   if (kind == trial_kind::throughput) result.extras = state->extras();

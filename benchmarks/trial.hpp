@@ -16,7 +16,7 @@
 
 namespace contend::bench {
 
-/// What one thread did between its own start and stop stamps.
+/// What one thread did between its own start and stop stamps. A thread that got its processor late started late.
 struct thread_report {
   std::uint64_t done = 0;
   std::uint64_t failed = 0;
@@ -36,6 +36,7 @@ struct wait_summary {
 
 struct trial_result {
   std::vector<thread_report> threads;
+  std::int64_t window_ns = 0;           ///< from the first thread's start to the raising of the stop flag
   std::optional<wait_summary> waits;  ///< latency trials
   std::optional<double>
       self_handoff;   ///< handoff trials with at least two owners: share of owners that were the last one

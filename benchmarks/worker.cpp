@@ -39,7 +39,7 @@ json to_json(const trial_result& r) {
   for (const auto& t : r.threads)
     threads.push_back(
         {t.done, t.failed, t.start_ns, t.stop_ns, t.cpu_ns, t.involuntary_switches, t.voluntary_switches, t.cpu});
-  json out{{"threads", threads}, {"wrong", r.wrong}};
+  json out{{"threads", threads}, {"window_ns", r.window_ns}, {"wrong", r.wrong}};
   if (r.waits) out["waits"] = {r.waits->count, r.waits->p50, r.waits->p99, r.waits->p999, r.waits->max};
   if (r.self_handoff) out["self_handoff"] = *r.self_handoff;
   for (const auto& e : r.extras) out["extras"].push_back({e.name, e.unit, e.value});
@@ -52,6 +52,7 @@ trial_result from_json(const json& in) {
     r.threads.push_back({t[0].get<std::uint64_t>(), t[1].get<std::uint64_t>(), t[2].get<std::int64_t>(),
                          t[3].get<std::int64_t>(), t[4].get<std::int64_t>(), t[5].get<std::int64_t>(),
                          t[6].get<std::int64_t>(), t[7].get<int>()});
+  r.window_ns = in.at("window_ns").get<std::int64_t>();
   r.wrong = in.at("wrong").get<std::string>();
   if (const auto w = in.find("waits"); w != in.end())
     r.waits = wait_summary{(*w)[0].get<std::uint64_t>(), (*w)[1].get<double>(), (*w)[2].get<double>(),

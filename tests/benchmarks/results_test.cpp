@@ -28,6 +28,7 @@ cell two_threads() {
 // Two threads of 1 ms: 3000 and 1000 operations, one of them running half of the time.
 trial_result one_trial() {
   trial_result t;
+  t.window_ns = 1'000'000;
   t.threads = {{3000, 30, 0, 1'000'000, 1'000'000, 2, 0, 0}, {1000, 10, 0, 1'000'000, 500'000, 0, 4, 1}};
   return t;
 }

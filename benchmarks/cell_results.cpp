@@ -126,13 +126,16 @@ void cell_results::finish() {
   // Kernel ticks are coarse against one trial's window, so these are judged by the median.
   const auto middle = [&](const char* metric) { return record::median(record_.metrics.at(metric).samples); };
   if (const auto steal = middle("steal"); steal && *steal > 0.02)
-    add_caveat("steal", fmt::format("the hypervisor took {:.0f} % of the processors' time during the trials", *steal * 100));
+    add_caveat("steal",
+               fmt::format("the hypervisor took {:.0f} % of the processors' time during the trials", *steal * 100));
   if (const auto throttled = middle("throttled_ms"); throttled && *throttled > 0)
     add_caveat("throttled", "the control group's CPU quota stopped the threads during the trials");
-  if (const auto overlap = middle("overlap"); overlap && *overlap < 0.8 && what_.threads <= usable_ && never_sleeps(what_.about))
-    add_caveat("low_overlap", fmt::format("all threads were running for only {:.0f} % of the time: something else ran on "
-                                          "their processors",
-                                          *overlap * 100));
+  if (const auto overlap = middle("overlap");
+      overlap && *overlap < 0.8 && what_.threads <= usable_ && never_sleeps(what_.about))
+    add_caveat("low_overlap",
+               fmt::format("all threads were running for only {:.0f} % of the time: something else ran on "
+                           "their processors",
+                           *overlap * 100));
 }
 
 void cell_results::add_caveat(const std::string& code, const std::string& sentence) {

@@ -27,7 +27,8 @@ void matrix::refuse_duplicates() const {
   std::set<std::string_view> seen;
   for (const auto& c : cells_)
     if (!seen.insert(c.name).second)
-      throw usage_error("the primitive '" + std::string(c.about.name) + "' is in the catalogue already; give yours another name");
+      throw usage_error("the primitive '" + std::string(c.about.name) +
+                        "' is in the catalogue already; give yours another name");
 }
 
 std::string matrix::name_of(const cell& c) {
@@ -47,6 +48,7 @@ void matrix::note(const workload_facts& workload, const facts& primitive) {
 void add_catalogue(matrix& all) {
   add_apparatus(all);
   add_locks(all);
+  add_rwlocks(all);
 }
 
 }  // namespace contend::bench

@@ -2,10 +2,9 @@
 // What the machine was like before, during and after a run.
 #pragma once
 
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
-
-#include <nlohmann/json.hpp>
 
 #include "cell_results.hpp"
 #include "perf/host/core_to_core.hpp"

@@ -36,12 +36,12 @@ struct wait_summary {
 
 struct trial_result {
   std::vector<thread_report> threads;
-  std::int64_t window_ns = 0;           ///< from the first thread's start to the raising of the stop flag
+  std::int64_t window_ns = 0;         ///< from the first thread's start to the raising of the stop flag
   std::optional<wait_summary> waits;  ///< latency trials
   std::optional<double>
-      self_handoff;   ///< handoff trials with at least two owners: share of owners that were the last one
-  std::vector<extra_metric> extras;    ///< throughput trials
-  std::string wrong;  ///< what check() found, or empty
+      self_handoff;  ///< handoff trials with at least two owners: share of owners that were the last one
+  std::vector<extra_metric> extras;  ///< throughput trials
+  std::string wrong;                 ///< what check() found, or empty
 };
 
 /// Threads that live as long as the team and sleep between trials. One trial at a time, from one thread.

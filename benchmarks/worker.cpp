@@ -58,7 +58,8 @@ trial_result from_json(const json& in) {
     r.waits = wait_summary{(*w)[0].get<std::uint64_t>(), (*w)[1].get<double>(), (*w)[2].get<double>(),
                            (*w)[3].get<double>(), (*w)[4].get<double>()};
   if (const auto extras = in.find("extras"); extras != in.end())
-    for (const auto& e : *extras) r.extras.push_back({e[0].get<std::string>(), e[1].get<std::string>(), e[2].get<double>()});
+    for (const auto& e : *extras)
+      r.extras.push_back({e[0].get<std::string>(), e[1].get<std::string>(), e[2].get<double>()});
   if (const auto h = in.find("self_handoff"); h != in.end()) r.self_handoff = h->get<double>();
   return r;
 }

@@ -16,8 +16,9 @@
 //       template <class Probe> step_result step(Probe&, unsigned thread);  // one operation by thread number `thread`
 //       void stop();                                  // called once: frees every thread that waits in step(), for good
 //       std::string check(std::span<const thread_counts>);   // "" if the result is right, else what is wrong
-//       void enter(unsigned thread); void leave(unsigned thread);   // optional: called by the thread before and after its steps
-//       std::vector<extra_metric> extras();                         // optional: numbers of the workload's own, after check()
+//       void enter(unsigned thread); void leave(unsigned thread);   // optional: called by the thread before and after
+//       its steps std::vector<extra_metric> extras();                         // optional: numbers of the workload's
+//       own, after check()
 //     };
 //   };
 //

@@ -55,15 +55,20 @@ struct lock_placement {
   class state {
    public:
     state(const params& p, unsigned threads)
-        : layout_(p.placement), nodes_(std::make_unique<thread_node[]>(threads)), elsewhere_(std::make_unique<alone>()) {}
+        : layout_(p.placement),
+          nodes_(std::make_unique<thread_node[]>(threads)),
+          elsewhere_(std::make_unique<alone>()) {}
 
     template <class Probe>
     step_result step(Probe& probe, unsigned thread) {
       auto& node = nodes_[thread].node;
       switch (layout_) {
-        case place::data_line: return once(probe, thread, node, together_.lock, together_.words);
-        case place::own_line: return once(probe, thread, node, apart_.lock, apart_.words);
-        case place::pointer: break;
+        case place::data_line:
+          return once(probe, thread, node, together_.lock, together_.words);
+        case place::own_line:
+          return once(probe, thread, node, apart_.lock, apart_.words);
+        case place::pointer:
+          break;
       }
       return once(probe, thread, node, elsewhere_->lock, words_.words);
     }

@@ -36,12 +36,13 @@ struct published_config {
   static std::vector<claim> claims() {
     std::vector<claim> out;
     for (const char* better : {"epoch", "qsbr", "hazard_pointer"})
-      out.push_back({.id = std::string("rcu_reads_") + better,
-                     .statement = std::string("Reads under ") + better + " are at least as fast as under a shared mutex",
-                     .source = "McKenney 2004; Hart et al. 2007",
-                     .better = better,
-                     .worse = "shared_mutex",
-                     .params = {{"read_percent", "100"}}});
+      out.push_back(
+          {.id = std::string("rcu_reads_") + better,
+           .statement = std::string("Reads under ") + better + " are at least as fast as under a shared mutex",
+           .source = "McKenney 2004; Hart et al. 2007",
+           .better = better,
+           .worse = "shared_mutex",
+           .params = {{"read_percent", "100"}}});
     out.push_back({.id = "qsbr_reads_are_free",
                    .statement = "QSBR's readers are at least as fast as those of epochs, which store at each read",
                    .source = "Hart et al. 2007",
@@ -109,7 +110,8 @@ struct published_config {
       }
       if (torn != 0) return std::to_string(torn) + " reads saw a version that nobody published";
       auto last = config_.register_thread();
-      return expect_equal("the newest version", config_.read(last, [](const config& now) { return now.words[0]; }), updates);
+      return expect_equal("the newest version", config_.read(last, [](const config& now) { return now.words[0]; }),
+                          updates);
     }
 
     std::vector<extra_metric> extras() {

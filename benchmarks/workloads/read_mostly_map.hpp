@@ -34,24 +34,26 @@ struct read_mostly_map {
   static std::vector<claim> claims() {
     std::vector<claim> out;
     for (const char* percent : {"90", "99", "100"})
-      out.push_back({.id = std::string("rw_lock_when_reads_dominate_") + percent,
-                     .statement = std::string("At ") + percent + " % reads a shared mutex is at least as fast as a mutex",
-                     .source = "S2: RW locks when reads dominate",
-                     .better = "std_shared_mutex",
-                     .worse = "std_mutex",
-                     .params = {{"read_percent", percent}}});
+      out.push_back(
+          {.id = std::string("rw_lock_when_reads_dominate_") + percent,
+           .statement = std::string("At ") + percent + " % reads a shared mutex is at least as fast as a mutex",
+           .source = "S2: RW locks when reads dominate",
+           .better = "std_shared_mutex",
+           .worse = "std_mutex",
+           .params = {{"read_percent", percent}}});
     out.push_back({.id = "fast_rw_lock_reads",
                    .statement = "At 99 % reads the reader-preferring lock is at least as fast as std::shared_mutex",
                    .source = "S0: the \"fast\" RW lock is faster for reads",
                    .better = "reader_preferring",
                    .worse = "std_shared_mutex",
                    .params = {{"read_percent", "99"}}});
-    out.push_back({.id = "distributed_readers",
-                   .statement = "At 99 % reads readers with flags of their own are at least as fast as one shared count",
-                   .source = "Dice and Kogan 2019",
-                   .better = "big_reader",
-                   .worse = "std_shared_mutex",
-                   .params = {{"read_percent", "99"}}});
+    out.push_back(
+        {.id = "distributed_readers",
+         .statement = "At 99 % reads readers with flags of their own are at least as fast as one shared count",
+         .source = "Dice and Kogan 2019",
+         .better = "big_reader",
+         .worse = "std_shared_mutex",
+         .params = {{"read_percent", "99"}}});
     return out;
   }
 

@@ -53,10 +53,14 @@ class word_state {
       got += locals_[i].got;
     }
     switch (W::effect) {
-      case word_effect::add: return expect_equal("the words' sum", sum, total_done(counts));
-      case word_effect::read: return expect_equal("a word that was only read", sum | got, 0);
-      case word_effect::swap: return expect_equal("what was taken out and what is left", got + sum, put);
-      case word_effect::write: break;
+      case word_effect::add:
+        return expect_equal("the words' sum", sum, total_done(counts));
+      case word_effect::read:
+        return expect_equal("a word that was only read", sum | got, 0);
+      case word_effect::swap:
+        return expect_equal("what was taken out and what is left", got + sum, put);
+      case word_effect::write:
+        break;
     }
     for (std::uint32_t i = 0; i < count_; ++i)  // each word holds what some thread wrote, or was never written
       if (const auto v = words_[i].word.value(); v != 0 && !written(v)) return "a word holds a value that nobody wrote";
@@ -98,28 +102,29 @@ struct single_word {
   };
   static std::vector<sample<params>> matrix(unsigned) { return {{{}, true}}; }
   static std::vector<claim> claims() {
-    return {{.id = "atomics_for_counters",
-             .statement = "An atomic addition is at least as fast as a mutex-guarded integer",
-             .source = "S1: atomics for counters and flags",
-             .better = "fetch_add_relaxed",
-             .worse = "mutex_integer",
-             .min_threads = 1},
-            {.id = "fetch_add_beats_cas_loop",
-             .statement = "fetch_add is at least as fast as a CAS loop",
-             .source = "S0, S1",
-             .better = "fetch_add_seq_cst",
-             .worse = "cas_seq_cst"},
-            {.id = "cas_backoff",
-             .statement = "A CAS loop with backoff is at least as fast as one without",
-             .source = "S0: no backoff; S1: jitter prevents the herd",
-             .better = "cas_backoff_seq_cst",
-             .worse = "cas_seq_cst"},
-            {.id = "order_of_rmw_is_free",
-             .statement = "A relaxed addition is no faster than a sequentially consistent one (x86: the same instruction)",
-             .source = "S1",
-             .better = "fetch_add_seq_cst",
-             .worse = "fetch_add_relaxed",
-             .at_least = 0.9}};
+    return {
+        {.id = "atomics_for_counters",
+         .statement = "An atomic addition is at least as fast as a mutex-guarded integer",
+         .source = "S1: atomics for counters and flags",
+         .better = "fetch_add_relaxed",
+         .worse = "mutex_integer",
+         .min_threads = 1},
+        {.id = "fetch_add_beats_cas_loop",
+         .statement = "fetch_add is at least as fast as a CAS loop",
+         .source = "S0, S1",
+         .better = "fetch_add_seq_cst",
+         .worse = "cas_seq_cst"},
+        {.id = "cas_backoff",
+         .statement = "A CAS loop with backoff is at least as fast as one without",
+         .source = "S0: no backoff; S1: jitter prevents the herd",
+         .better = "cas_backoff_seq_cst",
+         .worse = "cas_seq_cst"},
+        {.id = "order_of_rmw_is_free",
+         .statement = "A relaxed addition is no faster than a sequentially consistent one (x86: the same instruction)",
+         .source = "S1",
+         .better = "fetch_add_seq_cst",
+         .worse = "fetch_add_relaxed",
+         .at_least = 0.9}};
   }
   template <class>
   static constexpr std::string_view not_applicable{};

@@ -22,8 +22,8 @@ enum class fate { fine, deadlock, spins_for_ever, crashes, throws, wrong_result,
 
 template <fate what>
 struct planted {
-  static constexpr std::string_view names[] = {"fine",           "deadlock", "spins_for_ever", "crashes",
-                                               "throws_a_thing", "wrong",    "idle"};
+  static constexpr std::string_view names[] = {"fine",  "deadlock", "spins_for_ever", "crashes", "throws_a_thing",
+                                               "wrong", "idle"};
   static constexpr workload_facts facts{.name = names[static_cast<int>(what)],
                                         .family = "planted",
                                         .question = "What happens to the others?",

@@ -5,7 +5,6 @@
 
 #include <cmath>
 #include <limits>
-
 #include <nlohmann/json.hpp>
 
 #include "benchmarks/cell_results.hpp"
@@ -133,7 +132,8 @@ TEST(google_json, names_threads_and_numbers_are_mended) {
 }
 
 TEST(google_json, an_unfinished_file_is_closed) {
-  const auto text = mended_context("{\n  \"context\": {\"cpu_scaling_enabled\": false},\n  \"benchmarks\": [\n    {\"name\": \"a\"}");
+  const auto text =
+      mended_context("{\n  \"context\": {\"cpu_scaling_enabled\": false},\n  \"benchmarks\": [\n    {\"name\": \"a\"}");
   const auto json = nlohmann::json::parse(text);
   EXPECT_EQ(json["benchmarks"].size(), 1U);
 }

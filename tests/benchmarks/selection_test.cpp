@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Which cells a run has: thread counts by machine, profiles, the 400-cell rule, names that do not exist.
+#include "benchmarks/selection.hpp"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include "benchmarks/selection.hpp"
 
 namespace contend::bench {
 namespace {
@@ -58,7 +58,8 @@ TEST(selection, quick_profile_has_every_primitive_within_400_cells_and_five_minu
     for (const auto& entry : all.catalogue()) {
       bool found = false;
       for (const auto& c : chosen.cells)
-        found = found || (c.what->family == entry.family && c.what->about.name == entry.about.name && c.skipped.empty());
+        found =
+            found || (c.what->family == entry.family && c.what->about.name == entry.about.name && c.skipped.empty());
       EXPECT_TRUE(found) << entry.family << ": " << entry.about.name << " at " << processors;
     }
   }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 // The thread team: everybody runs, counts are exact, waits and owners are measured, exceptions arrive.
+#include "benchmarks/trial.hpp"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <thread>
 
 #include "benchmarks/matrix.hpp"
-#include "benchmarks/trial.hpp"
 #include "benchmarks/workloads/critical_section.hpp"
 #include "benchmarks/workloads/keys.hpp"
 #include "primitives/lock/no_lock.hpp"
@@ -96,7 +97,7 @@ TEST(keys, zipf_prefers_low_keys_and_uniform_none) {
     for (std::size_t i = 0; i < key_stream::length; ++i) first += stream.next() == 0;
     return static_cast<double>(first) / key_stream::length;
   };
-  EXPECT_GT(share_of_first(key_skew::zipf), 0.09);   // 1 / sum of i^-0.99 over 1024 = 0.132
+  EXPECT_GT(share_of_first(key_skew::zipf), 0.09);  // 1 / sum of i^-0.99 over 1024 = 0.132
   EXPECT_LT(share_of_first(key_skew::zipf), 0.18);
   EXPECT_LT(share_of_first(key_skew::uniform), 0.01);
 }

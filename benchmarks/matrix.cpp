@@ -49,6 +49,7 @@ void add_catalogue(matrix& all) {
   add_apparatus(all);
   add_locks(all);
   add_rwlocks(all);
+  add_counters(all);
 }
 
 }  // namespace contend::bench

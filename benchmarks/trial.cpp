@@ -141,6 +141,7 @@ trial_result team::run(const cell& what, trial_kind kind, std::chrono::microseco
     platform::wake_all(members_[i]->order);
   }
   while (now.arrived.load(std::memory_order_acquire) != what.threads) platform::yield();
+  const std::int64_t started = read_clock(CLOCK_MONOTONIC);
   now.go.store(true, std::memory_order_release);
   sleep_for(window);
   const std::int64_t stopped = read_clock(CLOCK_MONOTONIC);
@@ -154,8 +155,6 @@ trial_result team::run(const cell& what, trial_kind kind, std::chrono::microseco
   trial_result result;
   std::vector<thread_counts> counts;
   for (const auto& report : now.reports) counts.push_back({report.done, report.failed});
-  std::int64_t started = stopped;
-  for (const auto& report : now.reports) started = std::min(started, report.start_ns);
   result.window_ns = std::max<std::int64_t>(1, stopped - started);
   result.threads = std::move(now.reports);
   result.wrong = state->check(counts);

@@ -36,7 +36,7 @@ struct wait_summary {
 
 struct trial_result {
   std::vector<thread_report> threads;
-  std::int64_t window_ns = 0;         ///< from the first thread's start to the raising of the stop flag
+  std::int64_t window_ns = 0;         ///< from the release of the threads to the raising of the stop flag
   std::optional<wait_summary> waits;  ///< latency trials
   std::optional<double>
       self_handoff;  ///< handoff trials with at least two owners: share of owners that were the last one

@@ -275,7 +275,7 @@ def _scale(record: Record, kind: Kind, data: dict, axes: dict, one_count: dict, 
         set_scale, set_limits = getattr(ax, f"set_{name}scale"), getattr(ax, f"set_{name}lim")
         if kind.scale == "counts" and variant != "log":
             set_scale("linear")
-            set_limits(0, 1.06 * (limits.tops.get(key) or max(own[key])))
+            set_limits(0, 1.06 * (limits.tops.get(key) or max(own[key]) or 1))
             if name == "y" and limits.shortening(key) > 1:
                 ax.set_ylabel(f"{kind.axis}, axis 1/{limits.shortening(key)}", labelpad=2)
             axis.set_major_locator(MaxNLocator(5 if name == "y" else 4))
@@ -284,9 +284,11 @@ def _scale(record: Record, kind: Kind, data: dict, axes: dict, one_count: dict, 
             axis.set_major_locator(FixedLocator([0, 0.25, 0.5, 0.75, 1]))
         else:
             base = 2 if kind.scale == "ratio" else 10
-            low, high = min(everything), max(everything)
+            # Zero has no place on a logarithmic axis: its point lies below the edge.
+            positive = [v for v in everything if v > 0] or [1.0]
+            low, high = min(positive), max(positive)
             if kind.scale == "counts" and name == "y":
-                low, high = min(low, limits.low), max(high, limits.high)
+                low, high = min([low, limits.low] if limits.low > 0 else [low]), max(high, limits.high)
                 ax.set_ylabel(kind.axis, labelpad=2)
             if base == 2 and high < 2 * low:
                 low, high = low / 2**0.5, high * 2**0.5

@@ -117,7 +117,7 @@ def padding_sweep(record: Record, panels: dict[PanelKey, list[Cell]]) -> Drawing
                            for x, (name, p) in enumerate(zip(names, points)) if p and p.value is not None]
             said.append(f"{n} threads " + ", ".join(f"{name} {THROUGHPUT.text(p.value)}"
                                                     for name, p in zip(names, points) if p and p.value is not None))
-        ax.set_ylim(0, 1.3 * max((y for _, _, y, _ in spots[key]), default=1))
+        ax.set_ylim(0, 1.3 * max((y for _, _, y, _ in spots[key]), default=1) or 1)
         ax.set_xlim(-0.2, len(names) - 0.8)
         ax.xaxis.set_major_locator(FixedLocator(range(len(names))))
         ax.set_xticklabels([f"{steps[name]} B" if steps[name] else "none" for name in names])

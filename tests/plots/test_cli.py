@@ -123,3 +123,15 @@ def test_usage():
     assert done.returncode == 2 and "Traceback" not in done.stderr
     done = run_plots("--help")
     assert done.returncode == 0 and re.search(r"--figures DIR", done.stdout)
+
+
+@pytest.mark.parametrize("workload", ["critical_section", None], ids=["one workload", "every cell"])
+def test_zero_is_a_number_and_is_drawn(tmp_path, document, workload):
+    """A starved machine can measure 0 operations; on a logarithmic axis that point lies below the edge."""
+    for cell in document["cells"]:
+        for metric in cell["metrics"].values():
+            if metric["value"] is not None and workload in (None, cell["workload"]):
+                metric |= {"value": 0.0, "ci_low": 0.0, "ci_high": 0.0, "samples": [0.0] * len(metric.get("samples", []))}
+    (tmp_path / "results.json").write_text(json.dumps(document))
+    done = run_plots(tmp_path, "--no-figures")
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr

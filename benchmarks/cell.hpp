@@ -75,6 +75,7 @@ struct workload_entry {
 struct catalogue_entry {
   std::string family;
   facts about;
+  std::string group;  ///< what the primitive does, where not all of a family do the same job; only a group is compared
   std::vector<std::string> workloads;
 };
 

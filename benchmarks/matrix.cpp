@@ -37,11 +37,12 @@ std::string matrix::name_of(const cell& c) {
   return name + "/threads:" + std::to_string(c.threads);
 }
 
-void matrix::note(const workload_facts& workload, const facts& primitive) {
+void matrix::note(const workload_facts& workload, const facts& primitive, std::string_view group) {
   auto entry = std::find_if(catalogue_.begin(), catalogue_.end(), [&](const catalogue_entry& e) {
     return e.family == workload.family && e.about.name == primitive.name;
   });
-  if (entry == catalogue_.end()) entry = catalogue_.insert(entry, {std::string(workload.family), primitive, {}});
+  if (entry == catalogue_.end())
+    entry = catalogue_.insert(entry, {std::string(workload.family), primitive, std::string(group), {}});
   entry->workloads.emplace_back(workload.name);
 }
 
@@ -49,6 +50,7 @@ void add_catalogue(matrix& all) {
   add_apparatus(all);
   add_locks(all);
   add_rwlocks(all);
+  add_atomics(all);
   add_counters(all);
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cell.hpp"
+#include "primitives/atomic/atomic.hpp"
 
 namespace contend::bench {
 
@@ -44,7 +45,7 @@ class matrix {
 
   template <class W, class P>
   void add_primitive(const workload_entry&) {
-    note(W::facts, P::facts);
+    note(W::facts, P::facts, group_of<P>());
     for (const unsigned threads : thread_counts_)
       for (const auto& one : W::matrix(threads)) {
         cell c;
@@ -61,6 +62,7 @@ class matrix {
         });
         c.threads = threads;
         c.quick = one.quick;
+        if constexpr (requires { W::template in_quick<P>; }) c.quick = c.quick && W::template in_quick<P>;
         c.exclusive = W::facts.exclusive && P::facts.step != rung::no_sharing;
         c.waits = W::facts.waits;
         if constexpr (requires { W::role_of(one.params, threads, 0U); })
@@ -78,8 +80,20 @@ class matrix {
       }
   }
 
+  /// From the family's contract: what an atomic operation does, what a fence orders, whether a snapshot is one.
+  template <class P>
+  static constexpr std::string_view group_of() {
+    if constexpr (requires { P::effect; })
+      return to_string(P::effect);
+    else if constexpr (requires { P::orders_store_load; })
+      return P::orders_store_load ? "orders store-load" : "does not order store-load";
+    else if constexpr (requires { P::consistent; })
+      return P::consistent ? "consistent snapshot" : "loose snapshot";
+    else
+      return {};
+  }
   static std::string name_of(const cell& c);
-  void note(const workload_facts& workload, const facts& primitive);
+  void note(const workload_facts& workload, const facts& primitive, std::string_view group);
 
   std::vector<unsigned> thread_counts_;
   std::vector<cell> cells_;

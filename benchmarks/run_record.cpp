@@ -62,19 +62,21 @@ ordered_json catalogue_json(const matrix& all) {
   ordered_json out = ordered_json::array();
   for (const auto& entry : all.catalogue()) {
     const facts& f = entry.about;
-    out.push_back({{"family", entry.family},
-                   {"primitive", f.name},
-                   {"baseline", f.baseline},
-                   {"facts",
-                    {{"summary", f.summary},
-                     {"admission", to_string(f.admits)},
-                     {"waiting", to_string(f.waits)},
-                     {"progress", to_string(f.guarantees)},
-                     {"rung", to_string(f.step)},
-                     {"source", f.source},
-                     {"delivery", to_string(f.delivers)},
-                     {"bounded", f.bounded}}},
-                   {"workloads", entry.workloads}});
+    ordered_json& one = out.emplace_back(ordered_json::object());
+    one = {{"family", entry.family},
+           {"primitive", f.name},
+           {"baseline", f.baseline},
+           {"facts",
+            {{"summary", f.summary},
+             {"admission", to_string(f.admits)},
+             {"waiting", to_string(f.waits)},
+             {"progress", to_string(f.guarantees)},
+             {"rung", to_string(f.step)},
+             {"source", f.source},
+             {"delivery", to_string(f.delivers)},
+             {"bounded", f.bounded}}},
+           {"workloads", entry.workloads}};
+    if (!entry.group.empty()) one["facts"]["group"] = entry.group;
   }
   return out;
 }

@@ -9,9 +9,10 @@
 //     }; static std::vector<sample<params>> matrix(unsigned threads);     // the parameter sets at this many threads
 //     static std::vector<claim> claims();                              // what theory expects
 //     template <class P> static constexpr std::string_view not_applicable = "";   // or the reason
-//     template <class P> static std::string_view unsuited(const params&, unsigned threads);  // optional, likewise
-//     static std::string_view role_of(const params&, unsigned threads, unsigned thread);  // only where threads differ
-//     template <class P> class state {
+//     template <class P> static constexpr bool in_quick = …;   // optional: part of the quick profile with this
+//     primitive template <class P> static std::string_view unsuited(const params&, unsigned threads);  // optional,
+//     likewise static std::string_view role_of(const params&, unsigned threads, unsigned thread);  // only where
+//     threads differ template <class P> class state {
 //       state(const params&, unsigned threads);
 //       template <class Probe> step_result step(Probe&, unsigned thread);  // one operation by thread number `thread`
 //       void stop();                                  // called once: frees every thread that waits in step(), for good

@@ -2,6 +2,15 @@
 // THE list: one line per primitive. A header that is in a family's folder and not here fails a test.
 #pragma once
 
+#include "atomic/cas.hpp"
+#include "atomic/cas_backoff.hpp"
+#include "atomic/exchange.hpp"
+#include "atomic/fences.hpp"
+#include "atomic/fetch_add.hpp"
+#include "atomic/load.hpp"
+#include "atomic/metrics.hpp"
+#include "atomic/mutex_integer.hpp"
+#include "atomic/store.hpp"
 #include "counter/counter_array.hpp"
 #include "counter/mutex_counter.hpp"
 #include "counter/one_atomic.hpp"
@@ -58,5 +67,36 @@ using rwlocks = type_list<std_mutex_rw,         //
                           big_reader,           //
                           generic<left_right>,  //
                           bravo>;
+
+using atomics = type_list<mutex_integer,                                //
+                          load_word<std::memory_order_relaxed>,         //
+                          load_word<std::memory_order_acquire>,         //
+                          load_word<std::memory_order_seq_cst>,         //
+                          store_word<std::memory_order_relaxed>,        //
+                          store_word<std::memory_order_release>,        //
+                          store_word<std::memory_order_seq_cst>,        //
+                          exchange_word<std::memory_order_relaxed>,     //
+                          exchange_word<std::memory_order_acq_rel>,     //
+                          exchange_word<std::memory_order_seq_cst>,     //
+                          fetch_add_word<std::memory_order_relaxed>,    //
+                          fetch_add_word<std::memory_order_acq_rel>,    //
+                          fetch_add_word<std::memory_order_seq_cst>,    //
+                          cas_word<std::memory_order_relaxed>,          //
+                          cas_word<std::memory_order_acq_rel>,          //
+                          cas_word<std::memory_order_seq_cst>,          //
+                          cas_backoff_word<std::memory_order_relaxed>,  //
+                          cas_backoff_word<std::memory_order_acq_rel>,  //
+                          cas_backoff_word<std::memory_order_seq_cst>>;
+
+using fences = type_list<no_fence,       //
+                         fence_acq_rel,  //
+                         fence_seq_cst,  //
+                         asymmetric_fence>;
+
+using metrics_pairs = type_list<mutex_metrics,  //
+                                two_atomics,    //
+                                ordered_pair,   //
+                                packed_word,    //
+                                seqlock_metrics>;
 
 }  // namespace contend

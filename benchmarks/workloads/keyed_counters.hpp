@@ -51,6 +51,10 @@ struct keyed_counters {
              .params = {{"keys", "1024"}, {"skew", "uniform"}}}};
   }
 
+  /// One lock for all keys is asked in critical_section already; here two of them stand for it.
+  template <class L>
+  static constexpr bool in_quick = keyed_lock<L> || L::facts.name == "std_mutex" || L::facts.name == "ttas";
+
   template <class L>
   static constexpr std::string_view not_applicable =
       excludes<L> ? std::string_view() : std::string_view("keys are shared, and this excludes nobody");

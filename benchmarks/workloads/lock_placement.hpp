@@ -33,7 +33,7 @@ struct lock_placement {
   };
 
   static std::vector<sample<params>> matrix(unsigned) {
-    return {{{place::data_line}, true}, {{place::own_line}}, {{place::pointer}}};
+    return {{{place::data_line}, true}, {{place::own_line}, true}, {{place::pointer}, true}};
   }
 
   static std::vector<claim> claims() {
@@ -45,6 +45,10 @@ struct lock_placement {
              .better_params = {{"placement", "data_line"}},
              .worse_params = {{"placement", "pointer"}}}};
   }
+
+  /// The mutex that most code has and a plain spin lock: the others differ by their own words, not by where they lie.
+  template <class L>
+  static constexpr bool in_quick = L::facts.name == "std_mutex" || L::facts.name == "ttas";
 
   template <class L>
   static constexpr std::string_view not_applicable =

@@ -4,6 +4,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <string_view>
 
 #include "../facts.hpp"
 
@@ -16,6 +17,20 @@ enum class word_effect {
   swap,   ///< operate(v) makes the value v and returns the one it replaced
   add,    ///< operate(v) adds v and returns the value before
 };
+
+constexpr std::string_view to_string(word_effect effect) {
+  switch (effect) {
+    case word_effect::read:
+      return "read";
+    case word_effect::write:
+      return "write";
+    case word_effect::swap:
+      return "swap";
+    case word_effect::add:
+      return "add";
+  }
+  return "";
+}
 
 /// Family `atomic`: one 64-bit word with one operation. Any threads may overlap in operate().
 /// value(): the word, exact when nobody operates.

@@ -94,6 +94,8 @@ def catalogue_faults():
 
 
 ORDERED = re.compile(r"memory_order(?:_|::)(?:acquire|release|acq_rel|seq_cst|consume)\b")
+# An order that is compared, chosen or given to a template is no access.
+NO_ACCESS = re.compile(r"[=!]= *(std::)?memory_order_\w+|\w+<(std::)?memory_order_\w+>|\? *(std::)?memory_order_\w+ *:")
 LABEL = re.compile(r"\[([a-z][a-z0-9 -]*)\] *(<->|->|<-) *([^\[\n]*)")
 
 
@@ -109,7 +111,7 @@ def label_faults(source, family=""):
             ends.setdefault(label, set()).update({"->", "<-"} if arrow == "<->" else {arrow})
             if "::" in partner:
                 ends[label] |= elsewhere.get(label, set())
-        if not ORDERED.search(code):
+        if not ORDERED.search(NO_ACCESS.sub("", code)):
             continue
         first = number  # the statement's first line: labels stand above it, or on one of its lines
         while first and re.search(r"[^;{}:>]\s*$", lines[first - 1].partition("//")[0].rstrip() or ";"):
@@ -149,6 +151,7 @@ def test_labels(path):
 
 def test_the_lints_find_what_they_look_for():
     assert list(label_faults("x.store(1, std::memory_order_release);")) != []
+    assert not list(label_faults("using a = word<std::memory_order_acquire>;\nreturn o == std::memory_order_acquire;"))
     assert list(label_faults("x.store(1, std::memory_order_release);  // [a] -> f()")) != []
     assert list(label_faults("// [a] <- g(), [b] <- C::h()\nx.load(std::memory_order_acquire);", "[b] -> g()"))
     assert not list(label_faults("// [b] <- C::h()\nx.load(std::memory_order_acquire);", "// [b] -> g()"))

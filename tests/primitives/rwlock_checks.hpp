@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <fstream>
 #include <iterator>
+#include <stdexcept>
 #include <string>
 #include <thread>
 
@@ -25,17 +26,21 @@ struct mirrored {
 inline std::uint64_t look(const std::uint64_t& field) { return *const_cast<const volatile std::uint64_t*>(&field); }
 
 /// Wrongs seen while `threads` threads do `rounds` operations each on P, a protected `mirrored`, every fourth a write:
-/// torn reads, and updates lost or torn at the end. All stop at the first torn read.
+/// torn reads, and updates lost or torn at the end. All stop at the first torn read; otherwise each goes on until the
+/// last has done its rounds, or on a busy machine the first might be through before the last begins.
 template <class P>
 std::uint64_t torn_or_lost(unsigned threads, unsigned rounds, std::uint64_t round) {
   P data(mirrored{});
   std::atomic<std::uint64_t> torn{0};
   std::atomic<std::uint64_t> writes{0};
+  std::atomic<unsigned> busy{threads};
   together(
       threads,
       [&](unsigned number) {
         std::uint64_t my_writes = 0;
-        for (unsigned i = 0; i < rounds && torn.load(std::memory_order_relaxed) == 0; ++i) {
+        for (unsigned i = 0; torn.load(std::memory_order_relaxed) == 0; ++i) {
+          if (i == rounds) --busy;
+          if (i >= rounds && busy.load(std::memory_order_relaxed) == 0) break;
           if ((i + number) % 4 == 0) {
             data.write([](mirrored& m) {
               m.left = look(m.left) + 1;
@@ -71,33 +76,62 @@ class patience {
   std::chrono::steady_clock::time_point end_ = std::chrono::steady_clock::now() + std::chrono::seconds(30);
 };
 
-/// A reader comes while another reads and a writer waits. True when it is let in every time it tries, false as soon as
-/// it is turned away (which a lock that admits writers first does once the writer has announced itself).
+/// Runs f in a thread of its own, of which one can ask whether it sleeps. Joins at the end of its life.
+class waiting_thread {
+ public:
+  template <class F>
+  explicit waiting_thread(F f)
+      : thread_([this, f] {
+          id_ = static_cast<int>(::gettid());
+          f();
+        }) {}
+  ~waiting_thread() { join(); }
+  waiting_thread(const waiting_thread&) = delete;
+  waiting_thread& operator=(const waiting_thread&) = delete;
+
+  void join() {
+    if (thread_.joinable()) thread_.join();
+  }
+
+  /// Waits until the kernel says that the thread sleeps, 20 times in a row, which no page fault lasts. False: never.
+  [[nodiscard]] bool falls_asleep() const {
+    const patience patient;
+    for (int seen = 0; seen < 20; seen = state() == 'S' ? seen + 1 : 0)
+      if (!patient.left()) return false;
+    return true;
+  }
+
+ private:
+  [[nodiscard]] char state() const {  // "id (name) state …"
+    std::ifstream file("/proc/self/task/" + std::to_string(id_) + "/stat");
+    const std::string text((std::istreambuf_iterator<char>(file)), {});
+    const auto name_end = text.rfind(')');
+    return name_end != std::string::npos && text.size() > name_end + 2 ? text[name_end + 2] : '?';
+  }
+
+  std::atomic<int> id_{0};
+  std::thread thread_;
+};
+
+/// A reader comes while another reads and a writer waits. True when it is let in.
+/// Precondition: who waits long sleeps.
 template <class L>
 bool reader_passes_waiting_writer() {
   L lock;
-  std::atomic<bool> writer_comes{false};
-  std::atomic<bool> turned_away{false};
   lock.lock_shared();
-  std::thread writer([&] {
-    writer_comes = true;
+  bool passes = false;
+  const waiting_thread writer([&] {
     lock.lock();
     lock.unlock();
   });
-  std::thread reader([&] {
-    while (!writer_comes) std::this_thread::yield();
-    for (int turn = 0; turn < 200 && !turned_away; ++turn) {
-      std::this_thread::sleep_for(std::chrono::microseconds(50));  // long enough for the writer to be waiting
-      if (lock.try_lock_shared())
-        lock.unlock_shared();
-      else
-        turned_away = true;
-    }
-  });
-  reader.join();
+  const bool waits = writer.falls_asleep();
+  std::thread([&] {
+    passes = lock.try_lock_shared();
+    if (passes) lock.unlock_shared();
+  }).join();
   lock.unlock_shared();
-  writer.join();
-  return !turned_away;
+  if (!waits) throw std::runtime_error("the writer does not sleep: no telling whether it had come");
+  return passes;
 }
 
 /// Once a reader has been turned away because a writer waits, no reader gets in before that writer went: neither those
@@ -141,42 +175,5 @@ unsigned readers_admitted_before_waiting_writer() {
   keeps_trying.join();
   return early;
 }
-
-/// Runs f in a thread of its own, of which one can ask whether it sleeps. Joins at the end of its life.
-class waiting_thread {
- public:
-  template <class F>
-  explicit waiting_thread(F f)
-      : thread_([this, f] {
-          id_ = static_cast<int>(::gettid());
-          f();
-        }) {}
-  ~waiting_thread() { join(); }
-  waiting_thread(const waiting_thread&) = delete;
-  waiting_thread& operator=(const waiting_thread&) = delete;
-
-  void join() {
-    if (thread_.joinable()) thread_.join();
-  }
-
-  /// Waits until the kernel says that the thread sleeps, 20 times in a row, which no page fault lasts. False: never.
-  [[nodiscard]] bool falls_asleep() const {
-    const patience patient;
-    for (int seen = 0; seen < 20; seen = state() == 'S' ? seen + 1 : 0)
-      if (!patient.left()) return false;
-    return true;
-  }
-
- private:
-  [[nodiscard]] char state() const {  // "id (name) state …"
-    std::ifstream file("/proc/self/task/" + std::to_string(id_) + "/stat");
-    const std::string text((std::istreambuf_iterator<char>(file)), {});
-    const auto name_end = text.rfind(')');
-    return name_end != std::string::npos && text.size() > name_end + 2 ? text[name_end + 2] : '?';
-  }
-
-  std::atomic<int> id_{0};
-  std::thread thread_;
-};
 
 }  // namespace contend::testing

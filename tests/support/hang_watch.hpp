@@ -33,8 +33,8 @@ class hang_watch {
     member(hang_watch& watch, unsigned number) : watch_(watch) { here = {&watch, number}; }
     ~member() {
       here = {nullptr, 0};
+      watch_.moved();  // first: what this thread let go of last may be what the others wait for
       watch_.living_.fetch_sub(1);
-      watch_.moved();
     }
     member(const member&) = delete;
     member& operator=(const member&) = delete;

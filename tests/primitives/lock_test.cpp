@@ -238,6 +238,7 @@ TYPED_TEST(timed_conformance, a_time_out_costs_no_other_thread_its_turn) {
 }
 
 TEST(no_lock, excludes_nobody) {
+  static_assert(any_lock<no_lock> && !excludes<no_lock>);
   no_lock lock;
   lock.lock();
   EXPECT_TRUE(lock.try_lock());

@@ -11,6 +11,7 @@ namespace {
 
 constexpr unsigned threads = 4;
 constexpr int attempts = 100;
+constexpr unsigned rounds = 100'000;  // more than any twin survives: an attempt ends when it is caught
 
 /// In how many of the attempts check(attempt) came out broken.
 template <class Check>
@@ -22,7 +23,7 @@ int caught(Check check) {
 
 template <class L>
 int caught_excluding() {
-  return caught([](auto attempt) { return testing::excludes_and_wakes<L>(threads, 5000, attempt); });
+  return caught([](auto attempt) { return testing::excludes_and_wakes<L>(threads, rounds, attempt); });
 }
 
 TEST(lock_twin, load_then_store_is_caught) { EXPECT_EQ(caught_excluding<twins::load_then_store_lock>(), attempts); }
@@ -41,15 +42,15 @@ using sharded_twin = twins::sharded_twin<Mistake, 8>;
 
 TEST(lock_twin, unlock_of_another_shard_is_caught) {
   using twin = sharded_twin<twins::mistake::unlocks_unhashed>;
-  EXPECT_EQ(caught([](auto attempt) { return testing::counts_by_key<twin>(threads, 2000, attempt); }), attempts);
+  EXPECT_EQ(caught([](auto attempt) { return testing::counts_by_key<twin>(threads, rounds, attempt); }), attempts);
 }
 TEST(lock_twin, keys_in_order_of_mention_are_caught) {
   using twin = sharded_twin<twins::mistake::order_of_mention>;
-  EXPECT_EQ(caught([](auto attempt) { return testing::conserves<twin>(threads, 2000, attempt, false); }), attempts);
+  EXPECT_EQ(caught([](auto attempt) { return testing::conserves<twin>(threads, rounds, attempt, false); }), attempts);
 }
 TEST(lock_twin, shard_locked_twice_is_caught) {
   using twin = sharded_twin<twins::mistake::once_for_each_key>;
-  EXPECT_EQ(caught([](auto attempt) { return testing::conserves<twin>(threads, 2000, attempt, false); }), attempts);
+  EXPECT_EQ(caught([](auto attempt) { return testing::conserves<twin>(threads, rounds, attempt, false); }), attempts);
 }
 
 TEST(lock_twin, without_defect_passes) {

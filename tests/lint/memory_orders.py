@@ -5,9 +5,9 @@
 An access with acquire, release, acq_rel or seq_cst carries a comment `[label] -> partner` (it releases) or
 `[label] <- partner: what breaks without it` (it acquires), or `[label] <-> …` (both), on one of its own lines or
 directly above its statement. In a file each label has at least one arrow each way; where the partner is in another
-file, the comment names that file (`[label] -> other.hpp, protect()`), and the partner must be there. An atomic of the
-same file accessed without an order is seq_cst by silence, and an error. atomic_signal_fence orders nothing between
-threads and is exempt.
+file of the folder or below, the comment names it with its class (`[label] -> domain::protect()`). An atomic of the same
+file accessed without an order is seq_cst by silence, and an error. atomic_signal_fence orders nothing between threads
+and is exempt.
 
 usage: memory_orders.py FILE_OR_FOLDER…    prints file:line: what is wrong; exit code 1 if anything is
 """
@@ -21,9 +21,8 @@ ACCESS = re.compile(rf"(?P<receiver>\w*)(?:\[[^]]*\])?(?:\.|->)(?P<member>{MEMBE
                     r"|\b(?P<function>atomic_thread_fence|atomic_\w+_explicit)\s*\(")
 SILENT = {"load": 0, "compare_exchange_weak": 2, "compare_exchange_strong": 2}  # arguments without an order; others: 1
 ORDER = re.compile(r"\bmemory_order(?:_|::\s*)(relaxed|acquire|release|acq_rel|seq_cst|consume)\b")
-LABEL = re.compile(r"\[(\w[\w -]*)\]\s*(<->|->|<-)")
+LABEL = re.compile(r"\[(\w[\w -]*)\]\s*(<->|->|<-)([^\[]*)")
 ATOMIC = re.compile(r"\batomic(?:<[^;{}]*>|_\w+)\s*[&*]?\s*(\w+)")
-FILE = re.compile(r"\b(\w+\.hpp)\b")
 BOTH = {"->", "<-"}
 
 
@@ -78,7 +77,7 @@ def nearby(lines, comments, first, last):
 
 def arrows_in(comment):
     """(label, arrow) for each label of a comment, both arrows for <->."""
-    for label, arrow in LABEL.findall(comment):
+    for label, arrow, _ in LABEL.findall(comment):
         for single in BOTH if arrow == "<->" else {arrow}:
             yield label, single
 
@@ -106,42 +105,38 @@ def accesses(code, comments):
 
 
 def pairs(comments, elsewhere):
-    """(line, complaint) for labels without a partner. `elsewhere`: file name → set of (label, arrow)."""
-    places, arrows, named = {}, {}, {}
-    for number in range(len(comments)):
-        for label, arrow in arrows_in(comments[number]):
-            places.setdefault(label, number + 1)
+    """(line, complaint) for labels without a partner. `elsewhere`: the (label, arrow) of the family's files."""
+    first, arrows, strangers = {}, {}, set()
+    for number, comment in enumerate(comments, 1):
+        for label, _, partner in LABEL.findall(comment):
+            first.setdefault(label, number)
+            if "::" in partner:
+                strangers.add(label)
+        for label, arrow in arrows_in(comment):
             arrows.setdefault(label, set()).add(arrow)
-            following = number  # the comment may go on below
-            while following < len(comments) and comments[following]:
-                named.setdefault(label, set()).update(FILE.findall(comments[following]))
-                following += 1
-    for label, line in places.items():
+    for label, line in first.items():
         for missing in sorted(BOTH - arrows[label]):
-            if not any((label, missing) in elsewhere.get(name, ()) for name in named.get(label, ())):
-                yield line, f"[{label}] has no partner with {missing} in this file, nor in a file that it names"
+            if not (label in strangers and (label, missing) in elsewhere):
+                yield line, f"[{label}] has no partner with {missing} in this file, nor in a class that it names with ::"
 
 
-def check(text, elsewhere=None):
+def check(text, elsewhere=frozenset()):
     """(line, complaint) for everything that is wrong with one file's text."""
     code, comments = split(text)
-    return sorted([*accesses(code, comments), *pairs(comments, elsewhere or {})])
-
-
-def files(paths):
-    for path in map(pathlib.Path, paths):
-        yield from sorted(path.rglob("*.hpp")) if path.is_dir() else [path]
+    return sorted([*accesses(code, comments), *pairs(comments, elsewhere)])
 
 
 def main(paths):
     if not paths:
         print(__doc__.strip().splitlines()[-1], file=sys.stderr)
         return 2
-    texts = {path: path.read_text() for path in files(paths)}
-    labels = {}
-    for path, text in texts.items():
-        labels.setdefault(path.name, set()).update(pair for comment in split(text)[1] for pair in arrows_in(comment))
-    complaints = [f"{path}:{line}: {what}" for path, text in texts.items() for line, what in check(text, labels)]
+    texts, families = {}, {}
+    for given in map(pathlib.Path, paths):
+        for path in sorted(given.rglob("*.hpp")) if given.is_dir() else [given]:
+            family = path.relative_to(given).parts[:1] if given.is_dir() else path.parent
+            texts[path] = path.read_text(), families.setdefault(family, set())
+            texts[path][1].update(pair for comment in split(texts[path][0])[1] for pair in arrows_in(comment))
+    complaints = [f"{path}:{line}: {what}" for path, given in texts.items() for line, what in check(*given)]
     print("\n".join(complaints), end="\n" if complaints else "")
     return 1 if complaints else 0
 

@@ -24,6 +24,8 @@ void f() {
                             std::memory_order_acquire);
   std::atomic_signal_fence(std::memory_order_seq_cst);
   value.load();  // not an atomic
+  using a = word<std::memory_order_acquire>;  // an order that is named is no access
+  return order == std::memory_order_acquire;
 }
 """
 
@@ -44,13 +46,13 @@ BAD = {
     "silent seq_cst store": "std::atomic<std::array<int, 2>*> a; a.store(f(1, 2));",
     "silent seq_cst exchange of an element": "std::atomic<int> a[4]; a[i].exchange(1);",
     "silent seq_cst addition": "std::atomic<int> a; p->a.fetch_add(1);",
-    "a partner in a file that is not named": "a.store(1, std::memory_order_release);  // [far] -> f()",
-    "no partner in the file that is named": "a.store(1, std::memory_order_release);  // [near] -> other.hpp, f()",
+    "a partner in a class that is not named": "a.store(1, std::memory_order_release);  // [far] -> f()",
+    "no partner in the class that is named": "a.store(1, std::memory_order_release);  // [near] -> other::f()",
 }
 
 
 class MemoryOrders(unittest.TestCase):
-    elsewhere = {"other.hpp": {("far", "<-")}}
+    elsewhere = {("far", "<-")}
 
     def test_good_sample_passes(self):
         self.assertEqual(memory_orders.check(GOOD), [])
@@ -60,8 +62,8 @@ class MemoryOrders(unittest.TestCase):
             with self.subTest(what):
                 self.assertNotEqual(memory_orders.check(sample, self.elsewhere), [])
 
-    def test_partner_in_a_named_file_is_found(self):
-        sample = "// [far] -> f(), for which see\n// other.hpp\na.store(1, std::memory_order_release);"
+    def test_partner_in_another_class_is_found(self):
+        sample = "a.store(1, std::memory_order_release);  // [far] -> other::f()"
         self.assertEqual(memory_orders.check(sample, self.elsewhere), [])
         self.assertNotEqual(memory_orders.check(sample), [])
 

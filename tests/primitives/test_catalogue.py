@@ -9,9 +9,25 @@ import unittest
 ROOT = pathlib.Path(os.environ.get("CONTEND_SOURCE_DIR", pathlib.Path(__file__).parents[2]))
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
-FACTS = re.compile(r"\bfacts\s+facts\b")
-DEFINED = re.compile(r"\b(?:class|struct)\s+(?:alignas\([^;{]*?\)\s*)?(?:\[\[[^]]*\]\]\s*)?(\w+)|\busing\s+(\w+)\s*=")
 NAME = re.compile(r'\.name\s*=\s*"([^"]*)"')
+
+
+def encloses(between):
+    """Is the brace that was opened just before this text still open behind it?"""
+    depth = 1
+    for brace in re.findall(r"[{}]", re.sub(r"//.*", "", between)):
+        depth += 1 if brace == "{" else -1
+        if depth == 0:
+            return False
+    return True
+
+
+def described_classes(source):
+    """Names of the classes that carry facts, in source order."""
+    head = re.compile(r"\b(?:class|struct)\s+(?:alignas\([^{;]*?\)\s*)?(\w+)\s*(?:final\s*)?(?::[^;{]*)?\{")
+    for facts in re.finditer(r"static constexpr (?:contend::)?facts facts\b", source):
+        heads = [match for match in head.finditer(source, 0, facts.start()) if encloses(source[match.end():facts.start()])]
+        yield heads[-1].group(1) if heads else "?"
 
 
 def includes(header):
@@ -35,13 +51,14 @@ def complaints(primitives):
         family = pathlib.PurePath(name).parts[0]
         if name == f"{family}/{family}.hpp":
             continue  # the family's contract
-        if FACTS.search(text) and header.parent.name != "detail":
-            if header not in direct:
-                yield f"{name} has facts, but catalogue.hpp does not include it"
-            elif not listed & {defined for pair in DEFINED.findall(text) for defined in pair if defined}:
-                yield f"{name} is included by catalogue.hpp, but nothing of it is in a list there"
-        elif header not in reached:
-            yield f"{name} is reached neither from catalogue.hpp nor from what that includes"
+        described = list(described_classes(text))
+        if header not in reached:
+            yield f"{name} is in a family's folder and reached neither from catalogue.hpp nor from what that includes"
+        elif described and header not in direct:
+            yield f"{name} describes {', '.join(described)}, but catalogue.hpp does not include it"
+        for one in described if header in direct else ():
+            if not listed & {one, *re.findall(rf"using (\w+) = [^;]*\b{re.escape(one)}\b", text)}:
+                yield f"{name}: {one} has facts, but is in no list of catalogue.hpp"
         for key in NAME.findall(text):
             if not re.fullmatch(r"[a-z][a-z0-9_]*", key):
                 yield f'{name}: "{key}" cannot be a key: lower case, digits and underscores'
@@ -79,6 +96,8 @@ class Catalogue(unittest.TestCase):
                 "lock__b": primitive,
                 "catalogue": '#include "lock/a.hpp"\n#include "lock/b.hpp"\nusing locks = type_list<a_lock>;\n'},
             "a helper that nobody includes": {"lock__lost": "part\n"},
+            "one of two classes listed": {
+                "lock__a": '#include "helper.hpp"\n' + primitive.replace("b_lock", "a_lock") + primitive},
             "helpers that include each other alone": {
                 "lock__b": '#include "c.hpp"\n',
                 "lock__c": '#include "b.hpp"\n'},
@@ -87,6 +106,13 @@ class Catalogue(unittest.TestCase):
         }.items():
             with self.subTest(what):
                 self.assertEqual(len(self.sample(**changed)), 2 if "each other" in what else 1)
+
+    def test_described_classes_are_told_from_those_inside(self):
+        for source, names in {
+            "template <class T> requires(x) class alignas(n) y : z<T> {\n static constexpr facts facts = f;": ["y"],
+            "class left {\n public:\n  struct in {};\n  static constexpr contend::facts facts{": ["left"],
+        }.items():
+            self.assertEqual(list(described_classes(source)), names)
 
     def test_catalogue_is_complete(self):
         self.assertEqual(list(complaints(ROOT / "primitives")), [])

@@ -2,6 +2,7 @@
 """The command line: what is listed, planned, refused, and with which exit code."""
 import json
 import os
+import pathlib
 
 import pytest
 
@@ -112,3 +113,37 @@ def test_one_processor_is_one_usable_processor(tmp_path):
     assert cells["mcs", 1]["caveats"].count("oversubscribed") == 0
     assert "oversubscribed" in cells["std_mutex", 2]["caveats"]
     assert "skipped" in cells["mcs", 2]["caveats"]
+
+
+@pytest.fixture
+def half_a_core():
+    """The tasks file of a control group that may use half a processor; skips where none can be made."""
+    for root, quota in (("/sys/fs/cgroup", "cpu.max"), ("/sys/fs/cgroup/cpu", "cpu.cfs_quota_us"),
+                        ("/sys/fs/cgroup/cpu,cpuacct", "cpu.cfs_quota_us")):
+        group = pathlib.Path(root) / f"contend-test-{os.getpid()}"
+        try:
+            group.mkdir()
+        except OSError:
+            continue
+        try:
+            if not (group / quota).exists():  # an ordinary directory
+                continue
+            (group / quota).write_text("50000 100000" if quota == "cpu.max" else "50000")
+            yield group / "cgroup.procs"
+            return
+        except OSError:
+            continue
+        finally:
+            group.rmdir()
+    pytest.skip("no control group with a CPU quota can be made here")
+
+
+def test_a_quota_of_half_a_core_is_said_and_nothing_is_lost(half_a_core, tmp_path):
+    done = run("bench", "--results", tmp_path, "--no-report", *SHORT, "--filter", "critical_section/std_mutex/inside_ns:0/",
+               preexec_fn=lambda: half_a_core.write_text(str(os.getpid())))
+    assert done.returncode == 0, done.stderr
+    record = record_of(tmp_path)
+    assert record["environment"]["topology"]["usable_processors"] == 1
+    assert "throttled" in record["environment"]["caveats"]
+    assert {c["threads"] for c in record["cells"]} == {1, 2}
+    assert all("oversubscribed" in c["caveats"] for c in record["cells"] if c["threads"] == 2)

@@ -35,6 +35,13 @@
 #include "rwlock/std_mutex_rw.hpp"
 #include "rwlock/std_shared_mutex.hpp"
 #include "rwlock/writer_preferring.hpp"
+#include "rcu/atomic_shared_ptr_published.hpp"
+#include "rcu/copy_on_write_published.hpp"
+#include "rcu/epoch_published.hpp"
+#include "rcu/hazard_published.hpp"
+#include "rcu/mutex_published.hpp"
+#include "rcu/qsbr_published.hpp"
+#include "rcu/shared_mutex_published.hpp"
 
 namespace contend {
 
@@ -98,5 +105,13 @@ using metrics_pairs = type_list<mutex_metrics,  //
                                 ordered_pair,   //
                                 packed_word,    //
                                 seqlock_metrics>;
+
+using rcus = type_list<generic<mutex_published>,              //
+                       generic<shared_mutex_published>,       //
+                       generic<atomic_shared_ptr_published>,  //
+                       generic<copy_on_write_published>,      //
+                       generic<epoch_published>,              //
+                       generic<qsbr_published>,               //
+                       generic<hazard_published>>;
 
 }  // namespace contend

@@ -136,6 +136,23 @@ TYPED_TEST(grace_period_domain, backlog_stays_bounded_and_the_stalled_reader_is_
       << "on_stall is called once per stall";
 }
 
+TYPED_TEST(grace_period_domain, synchronize_waits_for_readers_even_if_nothing_is_retired) {
+  for (int attempt = 0; attempt < 5; ++attempt) {
+    TypeParam shared(payload{});
+    auto reader = shared.register_thread();
+    stalled_thread staying(shared);
+    std::atomic<bool> leaving{false};
+    std::thread delayed([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));  // for a broken synchronize() to return
+      leaving = true;
+      staying.leave();
+    });
+    shared.synchronize(reader);
+    EXPECT_TRUE(leaving.load()) << "synchronize() returned with a reader inside";
+    delayed.join();
+  }
+}
+
 TYPED_TEST(grace_period_domain, updaters_that_wait_for_room_lose_nothing) {
   complaints ear;
   TypeParam shared(payload{}, tight(ear));

@@ -37,10 +37,10 @@ class payload {
   void add_one() { set(first_ + 1); }
   [[nodiscard]] std::uint64_t value() const { return first_; }
 
-  /// Looks several times, and says whether the object was whole, alive and the same all the time.
-  [[nodiscard]] bool is_sound() const {
+  /// Looks `looks` times, and says whether the object was whole, alive and the same all the time.
+  [[nodiscard]] bool is_sound(unsigned looks = 8) const {
     const std::uint64_t before = first_;
-    for (int look = 0; look < 8; ++look)
+    for (unsigned look = 0; look < looks; ++look)
       if (canary_ != alive || first_ != before || second_ != before) return false;
     return true;
   }
@@ -75,30 +75,39 @@ class small {
   P published_;
 };
 
-/// Reads that met a torn, freed or older version, with half of the threads updating; all of them come and go. Ends
-/// after `rounds` or at the first broken read.
+/// How the threads of broken_reads() behave. Twins are caught soonest with the habits that hit their weak spot.
+struct habits {
+  unsigned updaters = 2;  ///< of the threads; the rest reads
+  unsigned looks = 8;     ///< at the version, in one read
+  unsigned stay = 4;      ///< reads or updates between two registrations
+};
+
+/// Reads that met a torn, freed or older version, with some of the threads updating; all of them come and go. Ends when
+/// every thread has done `rounds` (who is done goes on, so that nobody is left alone), or at the first broken read.
 template <class P>
-std::uint64_t broken_reads(unsigned threads, unsigned rounds, std::uint64_t round) {
+std::uint64_t broken_reads(unsigned threads, unsigned rounds, std::uint64_t round, habits have = {}) {
   small<P> shared;
   std::atomic<std::uint64_t> broken{0};
+  std::atomic<unsigned> busy{threads};
   together(
       threads,
       [&](unsigned number) {
         std::optional<typename P::reader> reader(shared->register_thread());
         std::uint64_t newest = 0;
-        for (unsigned i = 0; i < rounds && broken.load() == 0; ++i) {
-          if (number % 2 == 0) {
+        for (unsigned i = 0; busy.load() != 0 && broken.load() == 0; ++i) {
+          if (i == rounds) busy.fetch_sub(1);
+          if (number < have.updaters) {
             shared->update(*reader, [](payload& draft) { draft.add_one(); });
           } else {
             const bool sound = shared->read(*reader, [&](const payload& version) {
               const bool older = version.value() < newest;
               newest = version.value();
-              return !older && version.is_sound();
+              return !older && version.is_sound(have.looks);
             });
             if (!sound) broken.fetch_add(1);
           }
           shared->quiescent(*reader);
-          if (i % 4 == 3) {
+          if ((i + 1) % have.stay == 0) {
             reader.reset();
             reader.emplace(shared->register_thread());
           }

@@ -163,9 +163,9 @@ class domain_core {
     retire(by, reserve(by), unlinked);
   }
 
-  /// Waits until every reader that was inside at the call left, and every object retired before the call is disposed of
-  /// (or is just being, by another thread). Blocking; reports readers that stall. Outside of sections, and never from a
-  /// destructor that the domain runs.
+  /// Waits until every reader that was inside at the call left (with hazard pointers: every reader that holds something
+  /// retired), and every object retired before the call is disposed of (or is just being, by another thread). Blocking;
+  /// reports readers that stall. Outside of sections, and never from a destructor that the domain runs.
   void synchronize(reader& by) noexcept {
     assert(by.depth_ == 0 && "synchronize() inside a section waits for itself");
     const bool was_online = self().suspend(by);

@@ -26,6 +26,13 @@
 #include "lock/tas_lock.hpp"
 #include "lock/ticket_lock.hpp"
 #include "lock/ttas_lock.hpp"
+#include "rcu/atomic_shared_ptr_published.hpp"
+#include "rcu/copy_on_write_published.hpp"
+#include "rcu/epoch_published.hpp"
+#include "rcu/hazard_published.hpp"
+#include "rcu/mutex_published.hpp"
+#include "rcu/qsbr_published.hpp"
+#include "rcu/shared_mutex_published.hpp"
 #include "rwlock/big_reader.hpp"
 #include "rwlock/bravo.hpp"
 #include "rwlock/left_right.hpp"
@@ -35,13 +42,6 @@
 #include "rwlock/std_mutex_rw.hpp"
 #include "rwlock/std_shared_mutex.hpp"
 #include "rwlock/writer_preferring.hpp"
-#include "rcu/atomic_shared_ptr_published.hpp"
-#include "rcu/copy_on_write_published.hpp"
-#include "rcu/epoch_published.hpp"
-#include "rcu/hazard_published.hpp"
-#include "rcu/mutex_published.hpp"
-#include "rcu/qsbr_published.hpp"
-#include "rcu/shared_mutex_published.hpp"
 
 namespace contend {
 

@@ -37,7 +37,7 @@ struct obstacle {
 template <class Derived, class Hot>
 class domain_core {
  public:
-  using slot = reader_slot<Hot>;
+  using slot = registry_slot<Hot>;
 
   /// Room for one object in the backlog, taken before something is unlinked, so that retiring it cannot fail. Given
   /// back when it is destroyed unused.

@@ -24,7 +24,7 @@ namespace contend::detail {
 /// | stuck_since_ns   | steady clock when it was found               | whoever waits for readers                  |
 /// | reported         | announcement that on_stall was called for    | whoever waits for readers                  |
 template <class Hot>
-struct alignas(platform::cache_line) reader_slot {
+struct alignas(platform::cache_line) registry_slot {
   Hot hot{};
   alignas(platform::cache_line) std::atomic<bool> taken{false};
   std::atomic<unsigned> thread{0};
@@ -37,7 +37,7 @@ struct alignas(platform::cache_line) reader_slot {
 template <class Hot>
 class registry {
  public:
-  using slot = reader_slot<Hot>;
+  using slot = registry_slot<Hot>;
   static_assert(sizeof(slot) == 2 * platform::cache_line, "a reader's line must not hold anything of another reader");
 
   explicit registry(unsigned capacity) : capacity_(capacity), slots_(std::make_unique<slot[]>(capacity)) {}

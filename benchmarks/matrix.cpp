@@ -52,6 +52,7 @@ void add_catalogue(matrix& all) {
   add_rwlocks(all);
   add_atomics(all);
   add_counters(all);
+  add_queues(all);
   add_rcus(all);
 }
 

@@ -74,7 +74,8 @@ ordered_json catalogue_json(const matrix& all) {
              {"rung", to_string(f.step)},
              {"source", f.source},
              {"delivery", to_string(f.delivers)},
-             {"bounded", f.bounded}}},
+             {"bounded", f.bounded},
+             {"weak", f.weak}}},
            {"workloads", entry.workloads}};
     if (!entry.group.empty()) one["facts"]["group"] = entry.group;
   }

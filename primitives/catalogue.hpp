@@ -17,6 +17,7 @@
 #include "counter/per_thread.hpp"
 #include "counter/striped.hpp"
 #include "facts.hpp"
+#include "generic.hpp"
 #include "lock/adaptive_mutex.hpp"
 #include "lock/clh_lock.hpp"
 #include "lock/mcs_lock.hpp"
@@ -26,6 +27,11 @@
 #include "lock/tas_lock.hpp"
 #include "lock/ticket_lock.hpp"
 #include "lock/ttas_lock.hpp"
+#include "queue/blocking_bounded.hpp"
+#include "queue/bounded_mpmc.hpp"
+#include "queue/michael_scott.hpp"
+#include "queue/mutex_deque.hpp"
+#include "queue/spsc_ring.hpp"
 #include "rcu/atomic_shared_ptr_published.hpp"
 #include "rcu/copy_on_write_published.hpp"
 #include "rcu/epoch_published.hpp"
@@ -113,5 +119,11 @@ using rcus = type_list<generic<mutex_published>,              //
                        generic<epoch_published>,              //
                        generic<qsbr_published>,               //
                        generic<hazard_published>>;
+
+using queues = type_list<generic<mutex_deque>,    //
+                         generic<bounded_mpmc>,   //
+                         generic<spsc_ring>,      //
+                         generic<michael_scott>,  //
+                         generic<blocking_bounded>>;
 
 }  // namespace contend

@@ -35,6 +35,7 @@ struct facts {
   std::string_view source{};  ///< paper, section, year, or the standard
   delivery delivers = delivery::not_applicable;
   bool bounded = false;  ///< containers: has a fixed capacity
+  bool weak = false;     ///< containers: a failing try_* may overlook what another call has begun or not yet ended
 };
 
 /// A type with facts.

@@ -186,7 +186,7 @@ int run(matrix& all, options& asked, unsigned processors) {
   fmt::print("results  {}\n", (record.directory() / "results.json").string());
   std::fflush(stdout);
   if (asked.report) {
-    const int drawn = record::render_report(record.directory(), asked.quiet);
+    const int drawn = record::render_report(record.directory(), true);
     if (drawn == 0)
       fmt::print("report   {}\n", (record.directory() / "report.html").string());
     else if (status == 0)

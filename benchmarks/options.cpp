@@ -150,6 +150,7 @@ options parse_options(int argc, char** argv) {
   app.add_flag("--plan", out.plan, "Print cells and minutes, and stop");
   app.add_flag("--list", out.list, "Print the cells' names, or with --json the catalogue, and stop");
   app.add_flag("--json", out.json, "With --list: the catalogue as JSON; with --plan: the plan as JSON");
+  app.add_flag("--markdown", out.markdown, "With --list: the catalogue as Markdown tables");
   app.add_flag("--no-report", no_report, "Do not make the report");
   app.add_flag("--quiet", out.quiet, "No progress");
   std::reverse(arguments.begin(), arguments.end());

@@ -30,6 +30,7 @@ struct options {
   bool plan = false;
   bool list = false;
   bool json = false;
+  bool markdown = false;
   bool quiet = false;
   bool report = true;
   std::string

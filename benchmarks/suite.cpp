@@ -37,9 +37,27 @@ void watch_signals() {
   std::signal(SIGPIPE, SIG_IGN);
 }
 
+/// The catalogue as tables made from the types' own facts, so that a new primitive has its row with no further edit.
+void print_tables(const matrix& all) {
+  std::string family;
+  for (const auto& entry : all.catalogue()) {
+    if (entry.family != family)
+      fmt::print("{}## {}\n\n| primitive | what it is | admits | waits | progress | source |\n|---|---|---|---|---|---|\n",
+                 family.empty() ? "" : "\n", entry.family);
+    family = entry.family;
+    const facts& f = entry.about;
+    fmt::print("| `{}`{} | {} | {} | {} | {} | {} |\n", f.name, f.baseline ? " (baseline)" : "", f.summary,
+               to_string(f.admits), to_string(f.waits), to_string(f.guarantees), f.source);
+  }
+}
+
 int print_list(const matrix& all, const options& asked) {
   if (asked.json) {
     std::cout << catalogue_json(all).dump(2) << '\n';
+    return 0;
+  }
+  if (asked.markdown) {
+    print_tables(all);
     return 0;
   }
   for (const auto& c : all.cells()) std::cout << c.name << '\n';

@@ -47,7 +47,7 @@ int main(int argc, char** argv) {
                                         std::string(contend::build_info::commit) + ")");
   app.require_subcommand(1);
   app.add_subcommand("bench", "Measure primitives across thread counts and write a report");
-  app.add_subcommand("list", "List the cells that can be measured; --json: the catalogue with its facts");
+  app.add_subcommand("list", "List the cells that can be measured; --json or --markdown: the catalogue with its facts");
   std::string directory = "results/latest";
   bool quiet = false;
   auto* report = app.add_subcommand("report", "Draw the report of a run again");

@@ -73,6 +73,13 @@ def test_list_is_the_catalogue():
     assert len(names) == len(set(names))
 
 
+def test_list_as_tables_has_a_row_for_every_primitive():
+    tables = run("list", "--markdown").stdout
+    for entry in json.loads(run("list", "--json").stdout):
+        rows = tables.partition(f"## {entry['family']}\n")[2].partition("\n## ")[0]
+        assert f"| `{entry['primitive']}`" in rows and entry["facts"]["summary"] in rows
+
+
 def test_plan_says_how_many_cells_and_how_long_and_measures_nothing(tmp_path):
     done = run("bench", "--plan", "--results", tmp_path)
     assert done.returncode == 0 and "about" in done.stdout and "Rule:" in done.stdout

@@ -20,7 +20,8 @@ case $kind in
   release) flags=(-D CMAKE_BUILD_TYPE=Release) ;;
   asan) flags=("${sanitizer_flags[@]}" -D "CONTEND_SANITIZE=address,undefined") ;;
   tsan) flags=("${sanitizer_flags[@]}" -D CONTEND_SANITIZE=thread) ;;
-  clang) flags=(-D CMAKE_BUILD_TYPE=Release -D CMAKE_CXX_COMPILER=clang++) ;;
+  # The second compiler is there for its warnings and its code for the tests, not for speed.
+  clang) flags=(-D CMAKE_BUILD_TYPE=Release -D "CMAKE_CXX_FLAGS_RELEASE=-O1 -DNDEBUG" -D CMAKE_CXX_COMPILER=clang++) ;;
   *)
     echo "build: no such kind of build: '$kind' (release, asan, tsan, clang)" >&2
     exit 2

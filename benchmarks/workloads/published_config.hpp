@@ -66,8 +66,8 @@ struct published_config {
     state(const params& p, unsigned threads)
         : updates_per_million_(static_cast<std::uint32_t>((100 - p.read_percent) * 10'000 + 0.5)),
           threads_(threads),
-          locals_(std::make_unique<local[]>(threads)),
-          config_(config{}) {
+          config_(config{}),
+          locals_(std::make_unique<local[]>(threads)) {
       for (unsigned i = 0; i < threads; ++i) locals_[i].random = random_stream(i + 1);
     }
 
@@ -129,8 +129,9 @@ struct published_config {
     };
     const std::uint32_t updates_per_million_;
     const unsigned threads_;
-    std::unique_ptr<local[]> locals_;
     alignas(2 * platform::cache_line) value config_;
+    // After the value: a handle that a throwing step left behind goes before what it belongs to.
+    alignas(2 * platform::cache_line) std::unique_ptr<local[]> locals_;
   };
 };
 

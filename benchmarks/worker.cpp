@@ -23,7 +23,7 @@ using nlohmann::json;
 constexpr const char* line_variable = "CONTEND_WORKER_FD";
 
 bool send_line(int fd, const json& message) {
-  const std::string text = message.dump() + "\n";
+  const std::string text = message.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
   std::size_t sent = 0;
   while (sent < text.size()) {
     const ssize_t n = ::send(fd, text.data() + sent, text.size() - sent, MSG_NOSIGNAL);
@@ -71,7 +71,8 @@ bool is_worker() { return std::getenv(line_variable) != nullptr; }
 int serve(const matrix& all, std::vector<int> placement) {
   const int fd = std::atoi(std::getenv(line_variable));
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  std::signal(SIGINT, SIG_IGN);  // Ctrl-C is the supervisor's to handle
+  // A terminal, or `timeout`, signals the whole group; what to keep is the supervisor's to decide.
+  for (const int one : {SIGINT, SIGTERM, SIGHUP}) std::signal(one, SIG_IGN);
   platform::calibrate_work();
   team threads(std::move(placement));
   std::string unread;
@@ -148,7 +149,11 @@ std::string supervisor::why_it_died() {
 
 trial_outcome supervisor::run(const cell& what, trial_kind kind, std::chrono::microseconds window) {
   using clock = std::chrono::steady_clock;
-  if (worker_ < 0) start();
+  try {
+    if (worker_ < 0) start();
+  } catch (const std::runtime_error& error) {  // no more processes: it costs the cell, not what was measured
+    return trial_failure{"crashed", error.what()};
+  }
   const json request{{"cell", what.name}, {"kind", static_cast<int>(kind)}, {"window_us", window.count()}};
   if (!send_line(line_, request)) return trial_failure{"crashed", why_it_died()};
   const auto deadline = clock::now() + window + limit_;
@@ -178,7 +183,11 @@ trial_outcome supervisor::run(const cell& what, trial_kind kind, std::chrono::mi
     if (ready <= 0) continue;
     const ssize_t n = ::read(line_, chunk, sizeof chunk);
     if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return trial_failure{"crashed", why_it_died()};
+    if (n <= 0) {
+      const std::string why = why_it_died();
+      if (interrupted_ != nullptr && *interrupted_ != 0) return trial_failure{"interrupted", "interrupted"};
+      return trial_failure{"crashed", why};
+    }
     unread_.append(chunk, static_cast<std::size_t>(n));
   }
 }

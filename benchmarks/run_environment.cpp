@@ -10,7 +10,9 @@ namespace contend::bench {
 run_environment::run_environment()
     : machine_({{"google_benchmark", "1.7"}, {"fmt", std::to_string(FMT_VERSION)}}),
       cpus_(host::core_to_core_cpus(machine_.machine())),
-      last_(machine_.sampler().sample()) {}
+      last_(machine_.sampler().sample()) {
+  for (const auto& one : machine_.machine().available) available_.push_back(one.cpu);
+}
 
 nlohmann::ordered_json run_environment::at_start() {
   first_ = host::measure_core_to_core(cpus_.cpus);
@@ -35,7 +37,7 @@ nlohmann::ordered_json run_environment::at_end(bool interrupted) {
 
 disturbance run_environment::since_last_call() {
   const auto now = machine_.sampler().sample();
-  const auto span = host::between(last_, now);
+  const auto span = host::between(last_, now, available_);
   last_ = now;
   return {span.steal, span.throttled_ms};
 }

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "cell_results.hpp"
 #include "perf/host/core_to_core.hpp"
@@ -32,6 +33,7 @@ class run_environment {
   host::representatives cpus_;
   host::latency_matrix first_;
   host::load_snapshot last_;
+  std::vector<int> available_;  ///< steal on the others is not ours
   std::string drift_;
 };
 

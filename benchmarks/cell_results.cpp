@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
+#include <string_view>
 
 #include "perf/record/statistics.hpp"
 
@@ -22,6 +24,22 @@ nlohmann::ordered_json to_json(const param_value& value) {
 /// A thread of such a primitive gives up the processor only when it is taken from it.
 bool never_sleeps(const facts& about) {
   return about.waits == waiting::none || about.waits == waiting::spin || about.waits == waiting::retry;
+}
+
+/// Shares in units of their role's mean: one producer that feeds seven consumers is not unfair to them. The same as the
+/// shares themselves, up to a factor, where all threads have one role.
+std::vector<double> within_roles(const std::vector<double>& shares, const std::vector<std::string>& roles) {
+  std::map<std::string_view, std::pair<double, double>> sums;  // of the shares, and how many
+  for (std::size_t i = 0; i < shares.size(); ++i) {
+    sums[roles[i]].first += shares[i];
+    sums[roles[i]].second += 1;
+  }
+  std::vector<double> out;
+  for (std::size_t i = 0; i < shares.size(); ++i) {
+    const auto [sum, count] = sums[roles[i]];
+    out.push_back(sum > 0 ? shares[i] * count / sum : 0);
+  }
+  return out;
 }
 
 }  // namespace
@@ -88,7 +106,7 @@ std::optional<double> cell_results::add_throughput(const trial_result& trial, co
   put("ns_per_op_thread", 1e9 / per_second * threads);
   put("cpu_ns_per_op", cpu_ns / done);
   put("failed_per_op", failed / done);
-  if (const auto jain = record::jain_index(shares)) put("jain_fairness", *jain);
+  if (const auto jain = record::jain_index(within_roles(shares, record_.rows.back().role))) put("jain_fairness", *jain);
   if (const auto range = record::min_max_share(shares)) {
     put("min_share", range->min);
     put("max_share", range->max);

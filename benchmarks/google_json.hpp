@@ -38,7 +38,8 @@ class mended : public Reporter {
   run_mender mend_;
 };
 
-/// The JSON that a reporter wrote, with the context mended: cpu_scaling_enabled is null where no cpufreq driver says.
+/// The JSON that a reporter wrote, with the context mended: cpu_scaling_enabled is null where no cpufreq driver says,
+/// and without the repetitions that failed (their time would read 0).
 /// Closes an unfinished list, so that an interrupted run is readable.
 std::string mended_context(const std::string& text);
 

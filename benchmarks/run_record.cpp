@@ -149,7 +149,7 @@ std::string run_record::text(const std::vector<cell_results>& results, bool comp
   std::set<std::string> families;
   std::string cells;  // a line each: a run has hundreds
   for (const auto& one : results) {
-    cells += (cells.empty() ? "\n  " : ",\n  ") + record::to_json(one.to_record(), 0.95).dump();
+    cells += (cells.empty() ? "\n  " : ",\n  ") + record::to_text(record::to_json(one.to_record(), 0.95));
     families.insert(one.to_record().family);
   }
   const ordered_json dirty = build_info::dirty ? ordered_json(*build_info::dirty) : ordered_json(nullptr);
@@ -183,7 +183,7 @@ std::string run_record::text(const std::vector<cell_results>& results, bool comp
       {"catalogue", of_run(catalogue_json(all_))},
       {"workloads", of_run(workloads_json(all_))},
       {"claims", of_run(claims_json(all_))}};
-  std::string text = document.dump(1);
+  std::string text = record::to_text(document, 1);
   text.erase(text.rfind("\n}"));
   return text + ",\n \"cells\": [" + cells + "\n ]\n}\n";
 }

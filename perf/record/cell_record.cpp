@@ -96,4 +96,8 @@ nlohmann::ordered_json to_json(const cell_record& cell, double confidence) {
   return out;
 }
 
+std::string to_text(const nlohmann::ordered_json& json, int indent) {
+  return json.dump(indent, ' ', false, ordered_json::error_handler_t::replace);
+}
+
 }  // namespace contend::record

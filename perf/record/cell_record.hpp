@@ -48,4 +48,8 @@ const std::map<std::string, std::string>& time_metrics();
 /// The cell as the schema wants it. Medians and intervals over the samples; a metric without samples is null.
 nlohmann::ordered_json to_json(const cell_record& cell, double confidence);
 
+/// JSON as text. A byte that is no UTF-8 (a path or an argument may hold any) becomes U+FFFD: a record is never lost
+/// for one. `indent` as in nlohmann's dump().
+std::string to_text(const nlohmann::ordered_json& json, int indent = -1);
+
 }  // namespace contend::record

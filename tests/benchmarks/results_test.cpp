@@ -61,6 +61,22 @@ TEST(cell_results, computes_every_number_of_a_trial) {
     EXPECT_TRUE(r.to_record().caveats.contains(caveat)) << caveat;
 }
 
+TEST(cell_results, one_producer_that_feeds_two_consumers_is_fair) {
+  cell c = two_threads();
+  c.threads = 3;
+  c.roles = {"producer", "consumer", "consumer"};
+  trial_result t = one_trial();
+  t.threads = {{2000, 0, 0, 1, 1, 0, 0, 0}, {1000, 0, 0, 1, 1, 0, 0, 1}, {1000, 0, 0, 1, 1, 0, 0, 2}};
+  cell_results fair(c, "compact", 4);
+  fair.add_throughput(t, {});
+  EXPECT_DOUBLE_EQ(value(fair, "jain_fairness"), 1);
+  t.threads[1].done = 2000;
+  t.threads[2].done = 0;
+  cell_results unfair(c, "compact", 4);
+  unfair.add_throughput(t, {});
+  EXPECT_DOUBLE_EQ(value(unfair, "jain_fairness"), 9.0 / (3 * 5)) << "shares 1, 2, 0 of their roles' means";
+}
+
 TEST(cell_results, latency_and_handoff_belong_to_the_open_repetition) {
   const cell c = two_threads();
   cell_results r(c, "compact", 4);
@@ -129,6 +145,13 @@ TEST(google_json, names_threads_and_numbers_are_mended) {
   EXPECT_TRUE(mended[0].counters.contains("good"));
   EXPECT_FALSE(mended[0].counters.contains("bad"));
   EXPECT_DOUBLE_EQ(mended[0].GetAdjustedCPUTime(), 12);
+}
+
+TEST(google_json, a_repetition_that_failed_is_not_one_of_no_time) {
+  const auto json = nlohmann::json::parse(mended_context(
+      R"({"context": {}, "benchmarks": [{"name": "a", "error_occurred": true, "real_time": 0.0}, {"name": "b"}]})"));
+  ASSERT_EQ(json["benchmarks"].size(), 1U);
+  EXPECT_EQ(json["benchmarks"][0]["name"], "b");
 }
 
 TEST(google_json, an_unfinished_file_is_closed) {

@@ -64,16 +64,26 @@ TEST(team, threads_are_pinned_where_the_placement_says) {
   EXPECT_EQ(result.threads[1].cpu, here) << "beyond the end of the placement it starts over";
 }
 
+/// A trial in which something was done: on a busy machine a window may pass before the threads have a processor.
+trial_result lively(team& threads, const cell& what, trial_kind kind) {
+  trial_result result;
+  for (int attempt = 0; attempt < 100; ++attempt) {
+    result = threads.run(what, kind, 5ms);
+    if (result.waits || result.self_handoff) break;
+  }
+  return result;
+}
+
 TEST(team, a_latency_trial_times_the_waits_and_a_handoff_trial_the_owners) {
   team threads({});
-  const auto latency = threads.run(cell_of<std_mutex>(2), trial_kind::latency, 5ms);
+  const auto latency = lively(threads, cell_of<std_mutex>(2), trial_kind::latency);
   ASSERT_TRUE(latency.waits);
   std::uint64_t done = 0;
   for (const auto& t : latency.threads) done += t.done;
   EXPECT_EQ(latency.waits->count, done) << "one wait per operation";
   EXPECT_LE(latency.waits->p50, latency.waits->p99);
   EXPECT_LE(latency.waits->p99, latency.waits->max * 1.01);
-  const auto alone = threads.run(cell_of<std_mutex>(1), trial_kind::handoff, 5ms);
+  const auto alone = lively(threads, cell_of<std_mutex>(1), trial_kind::handoff);
   ASSERT_TRUE(alone.self_handoff);
   EXPECT_DOUBLE_EQ(*alone.self_handoff, 1) << "the only thread always follows itself";
   EXPECT_FALSE(threads.run(cell_of<no_lock>(1), trial_kind::handoff, 1ms).self_handoff) << "nobody owns no_lock";

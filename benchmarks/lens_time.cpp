@@ -18,24 +18,31 @@ namespace {
 /// Hands every report on to several reporters.
 class several_reporters final : public benchmark::BenchmarkReporter {
  public:
-  void add(std::unique_ptr<benchmark::BenchmarkReporter> one, std::ostream* to) {
+  /// `aggregates_only`: repetitions of a benchmark that has aggregates are kept from this one.
+  void add(std::unique_ptr<benchmark::BenchmarkReporter> one, std::ostream* to, bool aggregates_only = false) {
     one->SetOutputStream(to);
     one->SetErrorStream(&std::cerr);
-    all_.push_back(std::move(one));
+    all_.push_back({std::move(one), aggregates_only});
   }
   bool ReportContext(const Context& context) override {
-    for (auto& one : all_) one->ReportContext(context);
+    for (auto& one : all_) one.to->ReportContext(context);
     return true;
   }
   void ReportRuns(const std::vector<Run>& runs) override {
-    for (auto& one : all_) one->ReportRuns(runs);
+    const bool only_repetitions = runs.empty() || runs.front().run_type == Run::RT_Iteration;
+    for (auto& one : all_)
+      if (!(one.aggregates_only && only_repetitions && runs.size() > 1)) one.to->ReportRuns(runs);
   }
   void Finalize() override {
-    for (auto& one : all_) one->Finalize();
+    for (auto& one : all_) one.to->Finalize();
   }
 
  private:
-  std::vector<std::unique_ptr<benchmark::BenchmarkReporter>> all_;
+  struct listener {
+    std::unique_ptr<benchmark::BenchmarkReporter> to;
+    bool aggregates_only;
+  };
+  std::vector<listener> all_;
 };
 
 /// One repetition of one cell.
@@ -124,13 +131,21 @@ std::string run_time_lens(const time_lens& lens, std::vector<cell_results>& resu
                                    lens.between_trials();
                                  })
         ->Iterations(1)
-        ->UseManualTime()
-        ->Unit(benchmark::kNanosecond);
+        ->UseManualTime();
   }
 
+  // All that its environment variables (BENCHMARK_FILTER …) could have set otherwise, unknown to plan and record, too.
   std::vector<std::string> arguments{lens.asked.command_line.front(),
                                      "--benchmark_repetitions=" + std::to_string(repetitions),
-                                     "--benchmark_enable_random_interleaving=true"};
+                                     "--benchmark_enable_random_interleaving=true",
+                                     "--benchmark_filter=.",
+                                     "--benchmark_out=",
+                                     "--benchmark_out_format=json",
+                                     "--benchmark_list_tests=false",
+                                     "--benchmark_report_aggregates_only=false",
+                                     "--benchmark_display_aggregates_only=false",
+                                     "--benchmark_perf_counters=",
+                                     "--benchmark_time_unit=ns"};
   bool own_file = false;
   bool json_file = true;
   for (const auto& flag : lens.asked.google_flags) {
@@ -148,12 +163,20 @@ std::string run_time_lens(const time_lens& lens, std::vector<cell_results>& resu
   std::ostringstream json;
   several_reporters display;
   display.add(std::make_unique<mended<benchmark::JSONReporter>>(mend), &json);
-  if (lens.asked.format == "json") display.add(std::make_unique<mended<benchmark::JSONReporter>>(mend), &std::cout);
-  if (lens.asked.format == "console")
-    display.add(std::make_unique<mended<benchmark::ConsoleReporter>>(mend, benchmark::ConsoleReporter::OO_None),
-                &std::cout);
-  mended<benchmark::JSONReporter> file(mend);
-  benchmark::RunSpecifiedBenchmarks(&display, own_file && json_file ? &file : nullptr);
+  if (lens.asked.format == "json")
+    display.add(std::make_unique<mended<benchmark::JSONReporter>>(mend), &std::cout,
+                lens.asked.display_aggregates_only);
+  if (lens.asked.format == "console") {
+    using console = benchmark::ConsoleReporter;
+    const auto look = static_cast<console::OutputOptions>((lens.asked.colour ? console::OO_Color : 0) |
+                                                          (lens.asked.tabular ? console::OO_Tabular : 0));
+    display.add(std::make_unique<mended<console>>(mend, look), &std::cout, lens.asked.display_aggregates_only);
+  }
+  mended<benchmark::JSONReporter> json_report(mend);
+  mended<benchmark::ConsoleReporter> text_report(mend, benchmark::ConsoleReporter::OO_None);
+  benchmark::BenchmarkReporter* file =
+      json_file ? static_cast<benchmark::BenchmarkReporter*>(&json_report) : &text_report;
+  benchmark::RunSpecifiedBenchmarks(&display, own_file ? file : nullptr);
   benchmark::ClearRegisteredBenchmarks();
   progress.end();
   return mended_context(json.str());

@@ -2,6 +2,8 @@
 // What the user asked the benchmark program for, checked.
 #pragma once
 
+#include <unistd.h>
+
 #include <chrono>
 #include <filesystem>
 #include <stdexcept>
@@ -35,6 +37,8 @@ struct options {
   bool report = true;
   std::string
       format;  ///< of --benchmark_format: console or json prints Google Benchmark's output; empty: progress only
+  bool tabular = false, colour = ::isatty(1) == 1;  ///< of that console
+  bool display_aggregates_only = false;             ///< there; google_benchmark.json has every repetition all the same
   std::vector<std::string> google_flags;  ///< passed on to Google Benchmark, ours first so that the user's win
   std::vector<std::string> command_line;
 };

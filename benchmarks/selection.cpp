@@ -56,7 +56,7 @@ std::vector<unsigned> thread_counts(const options& asked, unsigned processors) {
   return counts;
 }
 
-selection select(const matrix& all, const options& asked, unsigned processors) {
+std::vector<const cell*> chosen_by_name(const matrix& all, const options& asked) {
   std::vector<std::string> families, workloads, primitives;
   for (const auto& c : all.cells()) {
     families.push_back(c.family);
@@ -69,14 +69,23 @@ selection select(const matrix& all, const options& asked, unsigned processors) {
 
   const bool negative = asked.filter.rfind('-', 0) == 0;
   const std::regex expression(negative ? asked.filter.substr(1) : asked.filter);
-  selection out;
-  const bool quick = asked.profile == "quick";
+  std::vector<const cell*> out;
   for (const auto& c : all.cells()) {
-    if (quick && !c.quick) continue;
     if (!contains(asked.families, c.family) || !contains(asked.workloads, c.workload) ||
         !contains(asked.primitives, c.about.name))
       continue;
     if (!asked.filter.empty() && std::regex_search(c.name, expression) == negative) continue;
+    out.push_back(&c);
+  }
+  return out;
+}
+
+selection select(const matrix& all, const options& asked, unsigned processors) {
+  selection out;
+  const bool quick = asked.profile == "quick";
+  for (const cell* one : chosen_by_name(all, asked)) {
+    const cell& c = *one;
+    if (quick && !c.quick) continue;
     std::string reason;
     if (!c.not_applicable.empty())
       reason = c.not_applicable;

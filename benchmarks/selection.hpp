@@ -30,6 +30,10 @@ std::vector<unsigned> thread_counts(const options& asked, unsigned processors);
 /// do, or when nothing is left.
 selection select(const matrix& all, const options& asked, unsigned processors);
 
+/// The cells of every profile that the families, workloads, primitives and filter ask for. Throws as select() does for
+/// names that do not exist.
+std::vector<const cell*> chosen_by_name(const matrix& all, const options& asked);
+
 /// Time that the trials will take, without the core-to-core matrices and the report.
 std::chrono::duration<double> planned_time(const selection& chosen, const options& asked);
 

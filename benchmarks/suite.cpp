@@ -42,8 +42,9 @@ void print_tables(const matrix& all) {
   std::string family;
   for (const auto& entry : all.catalogue()) {
     if (entry.family != family)
-      fmt::print("{}## {}\n\n| primitive | what it is | admits | waits | progress | source |\n|---|---|---|---|---|---|\n",
-                 family.empty() ? "" : "\n", entry.family);
+      fmt::print(
+          "{}## {}\n\n| primitive | what it is | admits | waits | progress | source |\n|---|---|---|---|---|---|\n",
+          family.empty() ? "" : "\n", entry.family);
     family = entry.family;
     const facts& f = entry.about;
     fmt::print("| `{}`{} | {} | {} | {} | {} | {} |\n", f.name, f.baseline ? " (baseline)" : "", f.summary,
@@ -60,7 +61,7 @@ int print_list(const matrix& all, const options& asked) {
     print_tables(all);
     return 0;
   }
-  for (const auto& c : all.cells()) std::cout << c.name << '\n';
+  for (const cell* c : chosen_by_name(all, asked)) std::cout << c->name << '\n';
   return 0;
 }
 

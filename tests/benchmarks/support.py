@@ -17,7 +17,7 @@ SHORT = ["--repetitions", "2", "--window-ms", "3", "--latency-window-ms", "2", "
 
 def run(*words, cwd=None, env=None, program=CONTEND, timeout=240, **more):
     """Runs a program; returns CompletedProcess with text output. Never raises on a bad exit."""
-    return subprocess.run([str(program), *map(str, words)], cwd=cwd, timeout=timeout, capture_output=True, text=True,
+    return subprocess.run([str(program), *(w if isinstance(w, bytes) else str(w) for w in words)], cwd=cwd, timeout=timeout, capture_output=True, text=True,
                           env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL, **more)
 
 

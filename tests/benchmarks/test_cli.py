@@ -33,6 +33,14 @@ REFUSED = [  # arguments, what the sentence must hold
     (["--benchmark_format=xml"], ["--benchmark_format", "'xml'"]),
     (["--benchmark_repetitions=many"], ["--benchmark_repetitions", "'many'"]),
     (["--benchmark_nonsense=1"], ["--benchmark_nonsense"]),
+    (["--benchmark_out"], ["--benchmark_out", "a value is missing"]),
+    (["--benchmark_color"], ["--benchmark_color", "a value is missing"]),
+    (["--benchmark_context=name"], ["--benchmark_context", "key=value"]),
+    (["--benchmark_out=/nonexistent/x.json"], ["--benchmark_out", "/nonexistent/x.json"]),
+    (["--benchmark_out_format=csv"], ["--benchmark_out_format", "'csv'", "json or console"]),
+    (["--benchmark_time_unit=h"], ["--benchmark_time_unit", "ns, us, ms or s"]),
+    (["--v=abc"], ["--v", "'abc'"]),
+    (["--list", "--family", "locks"], ["--family", "lock"]),
     (["--results", "/proc/nowhere"], ["--results", "/proc/nowhere"]),
 ]
 
@@ -154,3 +162,26 @@ def test_a_quota_of_half_a_core_is_said_and_nothing_is_lost(half_a_core, tmp_pat
     assert "throttled" in record["environment"]["caveats"]
     assert {c["threads"] for c in record["cells"]} == {1, 2}
     assert all("oversubscribed" in c["caveats"] for c in record["cells"] if c["threads"] == 2)
+
+
+def test_what_google_benchmark_is_told_to_show_does_not_thin_out_the_file(tmp_path):
+    done = run("bench", "--results", tmp_path, "--no-report", *SHORT, "--filter", "empty/", "--threads", "1,2",
+               "--benchmark_display_aggregates_only=true", "--benchmark_format=json", "--benchmark_time_unit=us",
+               env={"BENCHMARK_FILTER": "no such cell", "BENCHMARK_OUT": str(tmp_path / "from_env.json")})
+    assert done.returncode == 0, done.stderr
+    shown = json.loads(done.stdout.partition("\n}\n")[0] + "}")["benchmarks"]
+    assert {b["run_type"] for b in shown} == {"aggregate"} and {b["time_unit"] for b in shown} == {"us"}
+    native = json.loads((tmp_path / "latest" / "google_benchmark.json").read_text())["benchmarks"]
+    assert {b["name"] for b in native if b["run_type"] == "iteration"} >= {"empty/nothing/threads:1"}
+    assert not (tmp_path / "from_env.json").exists()
+
+
+def test_the_list_is_of_the_cells_asked_for():
+    names = run("list", "--filter", "/mcs/", "--workload", "critical_section").stdout.split()
+    assert names and all(name.startswith("critical_section/mcs/") for name in names)
+
+
+def test_bytes_that_are_no_text_cost_no_run(tmp_path):
+    done = run("bench", "--results", tmp_path, "--no-report", *SHORT, "--filter", b"empty/|\xff", "--threads", "1")
+    assert done.returncode == 0, done.stderr
+    assert "empty/|\ufffd" in record_of(tmp_path)["run"]["command_line"]

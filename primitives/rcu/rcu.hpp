@@ -40,7 +40,4 @@ concept published = described<P> && std::constructible_from<P, const T&> &&
   r.online();
 };
 
-/// A reader for primitives that need no registration.
-struct no_registration {};
-
 }  // namespace contend

@@ -33,7 +33,7 @@ class mutex_metrics {
   }
 
  private:
-  std::mutex mutex_;
+  alignas(platform::cache_line) std::mutex mutex_;
   metrics_snapshot counts_;
 };
 
@@ -61,7 +61,7 @@ class two_atomics {
   }
 
  private:
-  std::atomic<std::uint64_t> requests_{0};
+  alignas(platform::cache_line) std::atomic<std::uint64_t> requests_{0};  // errors_ always beside it, not by chance
   std::atomic<std::uint64_t> errors_{0};
 };
 

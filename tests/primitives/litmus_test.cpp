@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "primitives/catalogue.hpp"
+#include "tests/support/catalogue_types.hpp"
 
 namespace contend {
 namespace {
@@ -91,7 +92,7 @@ std::uint64_t run_litmus(const char* name, unsigned used, const std::vector<outc
   std::uint64_t forbidden = unknown;
   for (std::size_t i = 0; i < table.size(); ++i) {
     constexpr const char* names[] = {"acceptable", "interesting", "forbidden"};
-    std::printf("  %-28s %s %8llu %-11s %s\n", name, table[i].seen, static_cast<unsigned long long>(counts[i]),
+    std::printf("  %-30s %s %8llu %-11s %s\n", name, table[i].seen, static_cast<unsigned long long>(counts[i]),
                 names[static_cast<int>(table[i].is)], table[i].why);
     if (table[i].is == verdict::forbidden) forbidden += counts[i];
   }
@@ -100,93 +101,107 @@ std::uint64_t run_litmus(const char* name, unsigned used, const std::vector<outc
 }
 
 using word = std::atomic<int>;
+// Orders are template arguments: an order that the compiler does not know while it compiles is seq_cst to g++.
+using order = std::memory_order;
 constexpr auto relaxed = std::memory_order_relaxed;
+constexpr auto acquire = std::memory_order_acquire;
+constexpr auto release = std::memory_order_release;
+constexpr auto seq_cst = std::memory_order_seq_cst;
 
 // SB, store buffering: each thread stores to its own word and then loads the other's.
-template <class First, class Second>
-std::uint64_t store_buffering(const char* name, bool ordered, First first, Second second) {
+template <order Store, order Load, class First, class Second>
+std::uint64_t store_buffering(const std::string& name, bool ordered, First first, Second second) {
   return run_litmus(
-      name, 2,
+      name.c_str(), 2,
       {{"11", verdict::acceptable, "both stores came first"},
        {"01", verdict::acceptable, "the first thread was faster"},
        {"10", verdict::acceptable, "the second thread was faster"},
        {"00", ordered ? verdict::forbidden : verdict::interesting, "both loads overtook the stores before them"}},
       [first](word& x, word& y, registers& r) {
-        x.store(1, relaxed);
+        x.store(1, Store);
         first();
-        r[0] = y.load(relaxed);
+        r[0] = y.load(Load);
       },
       [second](word& x, word& y, registers& r) {
-        y.store(1, relaxed);
+        y.store(1, Store);
         second();
-        r[1] = x.load(relaxed);
+        r[1] = x.load(Load);
       });
 }
 
-template <class Fence>
-void store_buffering_is_as_the_fence_says(const char* name) {
-  EXPECT_EQ(store_buffering(
-                name, Fence::orders_store_load, [] { Fence::light(); }, [] { Fence::heavy(); }),
-            0U);
+template <class F>
+class litmus_fence : public ::testing::Test {};
+TYPED_TEST_SUITE(litmus_fence, testing::types_of<fences>, testing::name_by_facts);
+
+TYPED_TEST(litmus_fence, orders_a_store_before_a_load_if_it_says_so) {
+  if (!TypeParam::available()) GTEST_SKIP() << "this kernel has no private expedited membarrier";
+  const std::string name = "SB, " + std::string(TypeParam::facts.name);
+  const auto light = [] { TypeParam::light(); };
+  const auto heavy = [] { TypeParam::heavy(); };
+  constexpr bool ordered = TypeParam::orders_store_load;
+  EXPECT_EQ((store_buffering<relaxed, relaxed>(name, ordered, light, heavy)), 0U);
+  EXPECT_EQ((store_buffering<relaxed, relaxed>(name + ", heavy twice", ordered, heavy, heavy)), 0U);
 }
 
-TEST(litmus, store_buffering_without_a_fence) { store_buffering_is_as_the_fence_says<no_fence>("SB, no fence"); }
-TEST(litmus, store_buffering_acq_rel) { store_buffering_is_as_the_fence_says<fence_acq_rel>("SB, fence acq_rel"); }
-TEST(litmus, store_buffering_seq_cst) { store_buffering_is_as_the_fence_says<fence_seq_cst>("SB, fence seq_cst"); }
-TEST(litmus, store_buffering_asymmetric) {
-  if (!asymmetric_fence::available()) GTEST_SKIP() << "this kernel has no private expedited membarrier";
-  store_buffering_is_as_the_fence_says<asymmetric_fence>("SB, light and heavy");
+TEST(litmus, store_buffering_by_order_of_the_accesses) {
+  const auto nothing = [] {};
+  EXPECT_EQ((store_buffering<release, acquire>("SB, release and acquire", false, nothing, nothing)), 0U);
+  EXPECT_EQ((store_buffering<seq_cst, seq_cst>("SB, seq_cst", true, nothing, nothing)), 0U);
 }
 
 // MP, message passing: data, then a flag; the reader sees the flag and reads the data.
-std::uint64_t message_passing(const char* name, std::memory_order send, std::memory_order receive) {
-  const bool ordered = send != relaxed && receive != relaxed;
+template <order Send, order Receive, class Barrier>
+std::uint64_t message_passing(const char* name, bool ordered, Barrier barrier) {
   return run_litmus(
       name, 2,
       {{"11", verdict::acceptable, "flag and data seen"},
        {"00", verdict::acceptable, "the reader was first"},
        {"01", verdict::acceptable, "data seen, flag not yet"},
        {"10", ordered ? verdict::forbidden : verdict::interesting, "the flag seen, the data stale"}},
-      [send](word& x, word& y, registers&) {
+      [barrier](word& x, word& y, registers&) {
         x.store(1, relaxed);
-        y.store(1, send);
+        barrier();
+        y.store(1, Send);
       },
-      [receive](word& x, word& y, registers& r) {
-        r[0] = y.load(receive);
+      [barrier](word& x, word& y, registers& r) {
+        r[0] = y.load(Receive);
+        barrier();
         r[1] = x.load(relaxed);
       });
 }
 TEST(litmus, message_passing) {
-  EXPECT_EQ(message_passing("MP, relaxed", relaxed, relaxed), 0U);
-  EXPECT_EQ(message_passing("MP, release and acquire", std::memory_order_release, std::memory_order_acquire), 0U);
+  const auto nothing = [] {};
+  EXPECT_EQ((message_passing<relaxed, relaxed>("MP, relaxed", false, nothing)), 0U);
+  EXPECT_EQ((message_passing<release, acquire>("MP, release and acquire", true, nothing)), 0U);
+  EXPECT_EQ((message_passing<relaxed, relaxed>("MP, fence_acq_rel", true, [] { fence_acq_rel::light(); })), 0U);
 }
 
 // LB, load buffering: each thread loads one word and then stores to the other.
-std::uint64_t load_buffering(const char* name, std::memory_order load, std::memory_order store) {
-  const bool ordered = load != relaxed;
+template <order Load, order Store>
+std::uint64_t load_buffering(const char* name, bool ordered) {
   return run_litmus(
       name, 2,
       {{"00", verdict::acceptable, "both loads came first"},
        {"01", verdict::acceptable, "the first thread was faster"},
        {"10", verdict::acceptable, "the second thread was faster"},
        {"11", ordered ? verdict::forbidden : verdict::interesting, "each load saw the store that follows the other"}},
-      [=](word& x, word& y, registers& r) {
-        r[0] = x.load(load);
-        y.store(1, store);
+      [](word& x, word& y, registers& r) {
+        r[0] = x.load(Load);
+        y.store(1, Store);
       },
-      [=](word& x, word& y, registers& r) {
-        r[1] = y.load(load);
-        x.store(1, store);
+      [](word& x, word& y, registers& r) {
+        r[1] = y.load(Load);
+        x.store(1, Store);
       });
 }
 TEST(litmus, load_buffering) {
-  EXPECT_EQ(load_buffering("LB, relaxed", relaxed, relaxed), 0U);
-  EXPECT_EQ(load_buffering("LB, acquire and release", std::memory_order_acquire, std::memory_order_release), 0U);
+  EXPECT_EQ((load_buffering<relaxed, relaxed>("LB, relaxed", false)), 0U);
+  EXPECT_EQ((load_buffering<acquire, release>("LB, acquire and release", true)), 0U);
 }
 
 // IRIW: two independent writers, two readers that look in opposite orders.
-std::uint64_t independent_reads(const char* name, std::memory_order load, std::memory_order store) {
-  const bool ordered = load == std::memory_order_seq_cst;
+template <order Load, order Store>
+std::uint64_t independent_reads(const char* name, bool ordered) {
   std::vector<outcome> table;
   static const char* const all[] = {"0000", "0001", "0010", "0011", "0100", "0101", "0110", "0111",
                                     "1000", "1001", "1010", "1011", "1100", "1101", "1110", "1111"};
@@ -198,20 +213,20 @@ std::uint64_t independent_reads(const char* name, std::memory_order load, std::m
       table.push_back({seen, verdict::acceptable, "one order of the two stores explains it"});
   }
   return run_litmus(
-      name, 4, table, [=](word& x, word&, registers&) { x.store(1, store); },
-      [=](word&, word& y, registers&) { y.store(1, store); },
-      [=](word& x, word& y, registers& r) {
-        r[0] = x.load(load);
-        r[1] = y.load(load);
+      name, 4, table, [](word& x, word&, registers&) { x.store(1, Store); },
+      [](word&, word& y, registers&) { y.store(1, Store); },
+      [](word& x, word& y, registers& r) {
+        r[0] = x.load(Load);
+        r[1] = y.load(Load);
       },
-      [=](word& x, word& y, registers& r) {
-        r[2] = y.load(load);
-        r[3] = x.load(load);
+      [](word& x, word& y, registers& r) {
+        r[2] = y.load(Load);
+        r[3] = x.load(Load);
       });
 }
 TEST(litmus, independent_reads_of_independent_writes) {
-  EXPECT_EQ(independent_reads("IRIW, release and acquire", std::memory_order_acquire, std::memory_order_release), 0U);
-  EXPECT_EQ(independent_reads("IRIW, seq_cst", std::memory_order_seq_cst, std::memory_order_seq_cst), 0U);
+  EXPECT_EQ((independent_reads<acquire, release>("IRIW, release and acquire", false)), 0U);
+  EXPECT_EQ((independent_reads<seq_cst, seq_cst>("IRIW, seq_cst", true)), 0U);
 }
 
 }  // namespace

@@ -61,8 +61,9 @@ TERMS = {
     "ideal": "Dotted: n threads, each as fast as the fastest one alone, up to the number of processors.",
     "interval": "Order statistics of the median over the repetitions: no assumption about the shape of the noise. With "
                 "few repetitions it runs from the smallest to the largest.",
-    "paired ratio": "Repetitions of all cells are interleaved, so repetition i of two cells saw the same state of the "
-                    "machine. Ratios are taken per repetition; the median of those is shown.",
+    "paired ratio": "Repetitions of all cells are shuffled over the whole run, so a machine that drifts, drifts for all "
+                    "alike. Ratios are taken between repetitions of equal number, which are independent draws; the "
+                    "median of those is shown.",
     "confirmed, refuted, inconclusive": "The ratio's whole interval is at or above what the claim demands, all of "
                                         "it is below, or neither. A claim is refuted if it is at any thread count.",
     "core to core": "Time for a cache line written by one processor to be seen by another, one way. Contended "

@@ -40,9 +40,9 @@ struct estimate {
 [[nodiscard]] std::optional<estimate> estimate_median(std::span<const double> samples, double confidence = 0.95);
 
 /// The median of numerator[i] / denominator[i] over the repetitions that have both and in which both are positive:
-/// pairs were measured next to each other, so what disturbed both cancels. Even counts take the geometric mean of the
-/// two middle ones, so that swapping the sides gives the reciprocal. The longer list's tail has no partner and is left
-/// out.
+/// where pairs were measured next to each other, what disturbed both cancels. Even counts take the geometric mean of
+/// the two middle ones, so that swapping the sides gives the reciprocal. The longer list's tail has no partner and is
+/// left out.
 [[nodiscard]] std::optional<estimate> paired_ratio(std::span<const double> numerator,
                                                    std::span<const double> denominator, double confidence = 0.95);
 

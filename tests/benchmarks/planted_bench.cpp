@@ -20,11 +20,29 @@ struct planted_primitive {
 
 enum class fate { fine, deadlock, spins_for_ever, crashes, throws, wrong_result, idle };
 
+constexpr std::string_view name_of(fate what) {
+  switch (what) {
+    case fate::fine:
+      return "fine";
+    case fate::deadlock:
+      return "deadlock";
+    case fate::spins_for_ever:
+      return "spins_for_ever";
+    case fate::crashes:
+      return "crashes";
+    case fate::throws:
+      return "throws_a_thing";
+    case fate::wrong_result:
+      return "wrong";
+    case fate::idle:
+      return "idle";
+  }
+  return "";
+}
+
 template <fate what>
 struct planted {
-  static constexpr std::string_view names[] = {"fine",  "deadlock", "spins_for_ever", "crashes", "throws_a_thing",
-                                               "wrong", "idle"};
-  static constexpr workload_facts facts{.name = names[static_cast<int>(what)],
+  static constexpr workload_facts facts{.name = name_of(what),
                                         .family = "planted",
                                         .question = "What happens to the others?",
                                         .operation = "nothing",

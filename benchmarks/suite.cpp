@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <iostream>
@@ -195,7 +196,8 @@ int run(matrix& all, options& asked, unsigned processors) {
   int status = complete ? 0 : 130;
   try {
     record.write_google(google);
-    record.make_latest();
+    const bool any = std::any_of(results.begin(), results.end(), [](const auto& one) { return one.repetitions() > 0; });
+    if (complete || any) record.make_latest();  // a run interrupted at once takes nobody's results away
   } catch (const std::system_error& error) {
     fmt::print(stderr, "contend bench: {}\n", error.what());
     status = 2;

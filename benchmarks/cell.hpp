@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <variant>
 #include <vector>
 
@@ -82,12 +83,21 @@ struct catalogue_entry {
 namespace detail {
 
 /// Measures each wait with two readings of the steady clock (about 20–50 ns together, which is part of the result).
+/// An f that returns false has not got what it waits for: the wait goes on until one returns true, so that a queue that
+/// is polled and one that parks its callers are asked the same.
 class latency_probe {
  public:
   template <class F>
   decltype(auto) wait(F&& f) {
-    const timed span(*this);
-    return std::forward<F>(f)();
+    if constexpr (std::is_same_v<std::invoke_result_t<F>, bool>) {
+      if (!waiting_) since_ = std::chrono::steady_clock::now();
+      waiting_ = !std::forward<F>(f)();
+      if (!waiting_) record_since(since_);
+      return !waiting_;
+    } else {
+      const timed span(*this);
+      return std::forward<F>(f)();
+    }
   }
   void owned(unsigned) noexcept {}
   record::histogram seen;
@@ -95,15 +105,18 @@ class latency_probe {
  private:
   struct timed {
     explicit timed(latency_probe& probe) : owner(probe), start(std::chrono::steady_clock::now()) {}
-    ~timed() {
-      const auto took = std::chrono::steady_clock::now() - start;
-      owner.seen.record(static_cast<std::uint64_t>(std::chrono::nanoseconds(took).count()));
-    }
+    ~timed() { owner.record_since(start); }
     timed(const timed&) = delete;
     timed& operator=(const timed&) = delete;
     latency_probe& owner;
     std::chrono::steady_clock::time_point start;
   };
+  void record_since(std::chrono::steady_clock::time_point start) {
+    const auto took = std::chrono::steady_clock::now() - start;
+    seen.record(static_cast<std::uint64_t>(std::chrono::nanoseconds(took).count()));
+  }
+  bool waiting_ = false;
+  std::chrono::steady_clock::time_point since_{};
 };
 
 /// Remembers the last owner in plain memory that the lock under test protects.

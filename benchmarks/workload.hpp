@@ -25,7 +25,7 @@
 //
 // A state knows nothing of clocks, counters or thread creation. `probe.wait(f)` wraps the part of a step that acquires
 // (it returns f's result) and `probe.owned(thread)` marks ownership while it is held; both are empty in throughput
-// trials.
+// trials. An f that returns false did not get it: the wait goes on until a later one returns true.
 #pragma once
 
 #include <concepts>

@@ -82,6 +82,9 @@ struct producer_consumer {
     const bool pairs = p.form == shape::pairs;
     if (!sides.many_producers && (pairs ? threads : p.producers) > 1) return "one producer at a time only";
     if (!sides.many_consumers && (pairs ? threads : p.consumers) > 1) return "one consumer at a time only";
+    if (blocking_queue_of<typename Q::template of<std::uint64_t>, std::uint64_t> && pairs &&
+        std::uint64_t{threads} * (p.burst - 1) >= p.capacity)
+      return "all threads could wait for room in the middle of their bursts, and nobody would pop";
     return {};
   }
 
@@ -110,7 +113,7 @@ struct producer_consumer {
           platform::yield();  // with more threads than processors the other side may not be running
         else
           platform::relax();
-        return {0, 1};
+        return {0, blocks ? 0U : 1U};  // one that waits comes back with nothing only when the trial is over
       }
       mine.misses = 0;
       if (how_.burst > 1 && ++mine.in_burst == how_.burst) {

@@ -74,6 +74,19 @@ trial_result lively(team& threads, const cell& what, trial_kind kind) {
   return result;
 }
 
+TEST(latency_probe, a_wait_lasts_until_it_succeeds) {
+  detail::latency_probe probe;
+  EXPECT_FALSE(probe.wait([] { return false; }));
+  std::this_thread::sleep_for(2ms);
+  EXPECT_FALSE(probe.wait([] { return false; }));
+  EXPECT_EQ(probe.seen.count(), 0U);
+  EXPECT_TRUE(probe.wait([] { return true; }));
+  EXPECT_EQ(probe.seen.count(), 1U);
+  EXPECT_GE(*probe.seen.max(), 2'000'000U) << "from the first attempt on";
+  EXPECT_EQ(probe.wait([] { return 5; }), 5);
+  EXPECT_EQ(probe.seen.count(), 2U);
+}
+
 TEST(team, a_latency_trial_times_the_waits_and_a_handoff_trial_the_owners) {
   team threads({});
   const auto latency = lively(threads, cell_of<std_mutex>(2), trial_kind::latency);

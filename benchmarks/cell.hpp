@@ -27,7 +27,9 @@ enum class trial_kind { throughput, latency, handoff };
 
 /// Stop flag on a line of its own: read once per batch by every thread, written once.
 struct alignas(platform::cache_line) stop_flag {
-  std::atomic<bool> raised{false};
+  /// When the flag was raised, steady clock, ns; 0 while it is not.
+  std::atomic<std::int64_t> raised_ns{0};
+  bool raised() const noexcept { return raised_ns.load(std::memory_order_relaxed) != 0; }
 };
 
 /// A workload's state under trial, its type erased at the border of a batch, never of a step.
@@ -142,6 +144,14 @@ class handoff_probe {
   ownership& shared_;
 };
 
+/// How many of the `done` operations of a batch that took `whole` came in its last part, `after`.
+inline std::uint64_t late_share(std::uint64_t done, std::chrono::nanoseconds after, std::chrono::nanoseconds whole) {
+  if (after.count() <= 0) return 0;
+  if (after >= whole) return done;
+  return static_cast<std::uint64_t>(static_cast<double>(done) * static_cast<double>(after.count()) /
+                                    static_cast<double>(whole.count()));
+}
+
 /// Steps in batches that grow until one takes 50 µs, so that neither the flag nor the clock shows in the result.
 template <class State, class Probe>
 thread_counts run_batches(State& state, Probe& probe, unsigned thread, const stop_flag& stop) {
@@ -152,13 +162,19 @@ thread_counts run_batches(State& state, Probe& probe, unsigned thread, const sto
   unsigned batch = 1;
   if constexpr (requires { state.enter(thread); }) state.enter(thread);
   auto before = clock::now();
-  while (!stop.raised.load(std::memory_order_relaxed)) {
+  while (!stop.raised()) {
+    const std::uint64_t done_before = counts.done;
     for (unsigned i = 0; i < batch; ++i) {
       const step_result result = state.step(probe, thread);
       counts.done += result.done;
       counts.failed += result.failed;
     }
     const auto now = clock::now();
+    if (stop.raised()) {
+      const auto since_stop = now.time_since_epoch() - std::chrono::nanoseconds(stop.raised_ns);
+      counts.late = late_share(counts.done - done_before, since_stop, now - before);
+      break;
+    }
     if (now - before < long_enough && batch < (1U << 24))
       batch *= 2;
     else if (now - before > too_long && batch > 1)

@@ -76,15 +76,15 @@ std::optional<double> cell_results::add_throughput(const trial_result& trial, co
   // One window for all: a thread that got its processor late must not count as if it had run at its speed all along.
   const auto window = static_cast<double>(trial.window_ns);
   for (const auto& t : trial.threads) {
-    done += static_cast<double>(t.done);
+    done += static_cast<double>(t.done - t.late);
     failed += static_cast<double>(t.failed);
     cpu_ns += static_cast<double>(t.cpu_ns);
     idle += std::max(0.0, 1 - static_cast<double>(t.cpu_ns) / window);
     involuntary += static_cast<double>(t.involuntary_switches);
     voluntary += static_cast<double>(t.voluntary_switches);
-    shares.push_back(static_cast<double>(t.done));
+    shares.push_back(static_cast<double>(t.done - t.late));
     rows.cpu.push_back(t.cpu);
-    rows.operations.push_back(t.done);
+    rows.operations.push_back(t.done - t.late);
     rows.failed.push_back(t.failed);
     const std::size_t number = rows.role.size();
     rows.role.push_back(number < what_.roles.size() ? what_.roles[number] : "any");
@@ -92,7 +92,6 @@ std::optional<double> cell_results::add_throughput(const trial_result& trial, co
   record_.rows.push_back(std::move(rows));
   const auto threads = static_cast<double>(trial.threads.size());
   const double per_second = done / window * 1e9;
-  put("throughput", per_second);
   put("overlap", std::max(0.0, 1 - idle));
   put("involuntary_switches", involuntary / window * 1e9);
   put("voluntary_switches", voluntary / window * 1e9);
@@ -102,6 +101,7 @@ std::optional<double> cell_results::add_throughput(const trial_result& trial, co
     add_caveat("not_counted", "no operation finished within a trial's window");
     return std::nullopt;
   }
+  put("throughput", per_second);
   put("ns_per_op", 1e9 / per_second);
   put("ns_per_op_thread", 1e9 / per_second * threads);
   put("cpu_ns_per_op", cpu_ns / done);

@@ -58,9 +58,9 @@ double reached_confidence(int repetitions) {
 
 }  // namespace
 
-ordered_json catalogue_json(const matrix& all) {
+ordered_json catalogue_json(const std::vector<catalogue_entry>& entries) {
   ordered_json out = ordered_json::array();
-  for (const auto& entry : all.catalogue()) {
+  for (const auto& entry : entries) {
     const facts& f = entry.about;
     ordered_json& one = out.emplace_back(ordered_json::object());
     one = {{"family", entry.family},
@@ -180,7 +180,7 @@ std::string run_record::text(const std::vector<cell_results>& results, bool comp
         {"confidence", confidence},
         {"placement", asked_.placement}}},
       {"environment", environment_},
-      {"catalogue", of_run(catalogue_json(all_))},
+      {"catalogue", of_run(catalogue_json(all_.catalogue()))},
       {"workloads", of_run(workloads_json(all_))},
       {"claims", of_run(claims_json(all_))}};
   std::string text = record::to_text(document, 1);

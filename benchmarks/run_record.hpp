@@ -16,7 +16,7 @@
 namespace contend::bench {
 
 /// The catalogue as JSON: what `contend list --json` prints and the record holds.
-nlohmann::ordered_json catalogue_json(const matrix& all);
+nlohmann::ordered_json catalogue_json(const std::vector<catalogue_entry>& entries);
 nlohmann::ordered_json workloads_json(const matrix& all);
 nlohmann::ordered_json claims_json(const matrix& all);
 

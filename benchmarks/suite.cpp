@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <iostream>
 #include <map>
+#include <set>
 
 #include "contend_build_info.hpp"
 #include "lens_time.hpp"
@@ -39,9 +40,9 @@ void watch_signals() {
 }
 
 /// The catalogue as tables made from the types' own facts, so that a new primitive has its row with no further edit.
-void print_tables(const matrix& all) {
+void print_tables(const std::vector<catalogue_entry>& entries) {
   std::string family;
-  for (const auto& entry : all.catalogue()) {
+  for (const auto& entry : entries) {
     if (entry.family != family)
       fmt::print(
           "{}## {}\n\n| primitive | what it is | admits | waits | progress | source |\n|---|---|---|---|---|---|\n",
@@ -54,15 +55,20 @@ void print_tables(const matrix& all) {
 }
 
 int print_list(const matrix& all, const options& asked) {
-  if (asked.json) {
-    std::cout << catalogue_json(all).dump(2) << '\n';
+  const auto chosen = chosen_by_name(all, asked);
+  if (!asked.json && !asked.markdown) {
+    for (const cell* c : chosen) std::cout << c->name << '\n';
     return 0;
   }
-  if (asked.markdown) {
-    print_tables(all);
-    return 0;
-  }
-  for (const cell* c : chosen_by_name(all, asked)) std::cout << c->name << '\n';
+  std::set<std::pair<std::string_view, std::string_view>> named;
+  for (const cell* c : chosen) named.emplace(c->family, c->about.name);
+  std::vector<catalogue_entry> entries;
+  for (const auto& entry : all.catalogue())
+    if (named.contains({entry.family, entry.about.name})) entries.push_back(entry);
+  if (asked.json)
+    std::cout << catalogue_json(entries).dump(2) << '\n';
+  else
+    print_tables(entries);
   return 0;
 }
 

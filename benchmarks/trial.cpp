@@ -91,6 +91,7 @@ struct team::member {
     try {
       const thread_counts counts = mine.work.run(number, mine.stop);
       report.done = counts.done;
+      report.late = counts.late;
       report.failed = counts.failed;
     } catch (...) {
       mine.thrown[number] = std::current_exception();
@@ -145,7 +146,7 @@ trial_result team::run(const cell& what, trial_kind kind, std::chrono::microseco
   now.go.store(true, std::memory_order_release);
   sleep_for(window);
   const std::int64_t stopped = read_clock(CLOCK_MONOTONIC);
-  now.stop.raised.store(true, std::memory_order_relaxed);
+  now.stop.raised_ns.store(stopped, std::memory_order_relaxed);
   state->stop();
   for (std::uint32_t seen = 0; (seen = now.finished.load(std::memory_order_acquire)) != what.threads;)
     platform::park(now.finished, seen);
@@ -154,7 +155,7 @@ trial_result team::run(const cell& what, trial_kind kind, std::chrono::microseco
     if (thrown) std::rethrow_exception(thrown);
   trial_result result;
   std::vector<thread_counts> counts;
-  for (const auto& report : now.reports) counts.push_back({report.done, report.failed});
+  for (const auto& report : now.reports) counts.push_back({report.done, report.failed, report.late});
   result.window_ns = std::max<std::int64_t>(1, stopped - started);
   result.threads = std::move(now.reports);
   result.wrong = state->check(counts);

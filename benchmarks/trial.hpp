@@ -18,14 +18,15 @@ namespace contend::bench {
 
 /// What one thread did between its own start and stop stamps. A thread that got its processor late started late.
 struct thread_report {
-  std::uint64_t done = 0;
+  std::uint64_t done = 0;  ///< all, those after the stop flag too
   std::uint64_t failed = 0;
   std::int64_t start_ns = 0;  ///< steady clock
   std::int64_t stop_ns = 0;
   std::int64_t cpu_ns = 0;  ///< processor time, user and kernel
   std::int64_t involuntary_switches = 0;
   std::int64_t voluntary_switches = 0;
-  int cpu = -1;  ///< processor it is pinned to, -1 if to none
+  int cpu = -1;            ///< processor it is pinned to, -1 if to none
+  std::uint64_t late = 0;  ///< of `done`, those after the stop flag: outside the window
 };
 
 /// Waiting times of a latency trial, ns.

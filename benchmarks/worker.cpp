@@ -5,10 +5,12 @@
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
@@ -37,8 +39,8 @@ bool send_line(int fd, const json& message) {
 json to_json(const trial_result& r) {
   json threads = json::array();
   for (const auto& t : r.threads)
-    threads.push_back(
-        {t.done, t.failed, t.start_ns, t.stop_ns, t.cpu_ns, t.involuntary_switches, t.voluntary_switches, t.cpu});
+    threads.push_back({t.done, t.failed, t.start_ns, t.stop_ns, t.cpu_ns, t.involuntary_switches, t.voluntary_switches,
+                       t.cpu, t.late});
   json out{{"threads", threads}, {"window_ns", r.window_ns}, {"wrong", r.wrong}};
   if (r.waits) out["waits"] = {r.waits->count, r.waits->p50, r.waits->p99, r.waits->p999, r.waits->max};
   if (r.self_handoff) out["self_handoff"] = *r.self_handoff;
@@ -51,7 +53,7 @@ trial_result from_json(const json& in) {
   for (const auto& t : in.at("threads"))
     r.threads.push_back({t[0].get<std::uint64_t>(), t[1].get<std::uint64_t>(), t[2].get<std::int64_t>(),
                          t[3].get<std::int64_t>(), t[4].get<std::int64_t>(), t[5].get<std::int64_t>(),
-                         t[6].get<std::int64_t>(), t[7].get<int>()});
+                         t[6].get<std::int64_t>(), t[7].get<int>(), t[8].get<std::uint64_t>()});
   r.window_ns = in.at("window_ns").get<std::int64_t>();
   r.wrong = in.at("wrong").get<std::string>();
   if (const auto w = in.find("waits"); w != in.end())
@@ -69,7 +71,13 @@ trial_result from_json(const json& in) {
 bool is_worker() { return std::getenv(line_variable) != nullptr; }
 
 int serve(const matrix& all, std::vector<int> placement) {
-  const int fd = std::atoi(std::getenv(line_variable));
+  const std::string given = std::getenv(line_variable);
+  int fd = -1;
+  struct stat kind {};
+  if (const auto [end, error] = std::from_chars(given.data(), given.data() + given.size(), fd);
+      error != std::errc() || end != given.data() + given.size() || ::fstat(fd, &kind) != 0 || !S_ISSOCK(kind.st_mode))
+    throw std::runtime_error(std::string(line_variable) + " is '" + given +
+                             "', which is no socket; a run sets it for its own workers, unset it");
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   // A terminal, or `timeout`, signals the whole group; what to keep is the supervisor's to decide.
   for (const int one : {SIGINT, SIGTERM, SIGHUP}) std::signal(one, SIG_IGN);
@@ -124,6 +132,7 @@ void supervisor::start() {
   ::close(ends[1]);
   line_ = ends[0];
   worker_ = child;
+  trials_of_worker_ = 0;
   unread_.clear();
 }
 
@@ -149,6 +158,7 @@ std::string supervisor::why_it_died() {
 
 trial_outcome supervisor::run(const cell& what, trial_kind kind, std::chrono::microseconds window) {
   using clock = std::chrono::steady_clock;
+  if (worker_ >= 0 && ++trials_of_worker_ > trials_per_worker) kill_worker();
   try {
     if (worker_ < 0) start();
   } catch (const std::runtime_error& error) {  // no more processes: it costs the cell, not what was measured

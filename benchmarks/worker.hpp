@@ -26,7 +26,8 @@ using trial_outcome = std::variant<trial_result, trial_failure>;
 ///
 /// The worker is this program again with the same arguments; it finds its end of the line in CONTEND_WORKER_FD.
 /// A trial that outlasts the limit gets its worker killed: {"timeout"}. A worker that dies: {"crashed"}. A check that
-/// failed: {"check_failed"}. The next trial starts a new worker.
+/// failed: {"check_failed"}. The next trial starts a new worker; so does every trials_per_worker-th, since where a
+/// process's memory happens to lie is one draw, and repetitions should draw again.
 class supervisor {
  public:
   supervisor(std::vector<std::string> arguments, std::chrono::milliseconds limit);
@@ -48,7 +49,9 @@ class supervisor {
 
   std::vector<std::string> arguments_;
   std::chrono::milliseconds limit_;
+  static constexpr unsigned trials_per_worker = 128;
   pid_t worker_ = -1;
+  unsigned trials_of_worker_ = 0;
   int line_ = -1;
   std::string unread_;
   const volatile int* interrupted_ = nullptr;

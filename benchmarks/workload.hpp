@@ -3,25 +3,30 @@
 //
 // A workload is a struct that names itself and holds a template over the primitive:
 //
+// clang-format off
 //   struct my_workload {
 //     static constexpr workload_facts facts{…};
-//     struct params { std::uint32_t inside_ns; template <class V> void visit(V v) const { v("inside_ns", inside_ns); }
-//     }; static std::vector<sample<params>> matrix(unsigned threads);     // the parameter sets at this many threads
-//     static std::vector<claim> claims();                              // what theory expects
+//     struct params {
+//       std::uint32_t inside_ns;
+//       template <class V> void visit(V v) const { v("inside_ns", inside_ns); }
+//     };
+//     static std::vector<sample<params>> matrix(unsigned threads);   // the parameter sets at this many threads
+//     static std::vector<claim> claims();                            // what theory expects
 //     template <class P> static constexpr std::string_view not_applicable = "";   // or the reason
-//     template <class P> static constexpr bool in_quick = …;   // optional: part of the quick profile with this
-//     primitive template <class P> static std::string_view unsuited(const params&, unsigned threads);  // optional,
-//     likewise static std::string_view role_of(const params&, unsigned threads, unsigned thread);  // only where
-//     threads differ template <class P> class state {
+//     template <class P> static constexpr bool in_quick = …;         // optional: in the quick profile with this primitive
+//     template <class P> static std::string_view unsuited(const params&, unsigned threads);   // optional: "" or the reason
+//     static std::string_view role_of(const params&, unsigned threads, unsigned thread);      // only where threads differ
+//     template <class P> class state {
 //       state(const params&, unsigned threads);
-//       template <class Probe> step_result step(Probe&, unsigned thread);  // one operation by thread number `thread`
+//       template <class Probe> step_result step(Probe&, unsigned thread);   // one operation by thread number `thread`
 //       void stop();                                  // called once: frees every thread that waits in step(), for good
 //       std::string check(std::span<const thread_counts>);   // "" if the result is right, else what is wrong
-//       void enter(unsigned thread); void leave(unsigned thread);   // optional: called by the thread before and after
-//       its steps std::vector<extra_metric> extras();                         // optional: numbers of the workload's
-//       own, after check()
+//       void enter(unsigned thread);                  // optional: called by the thread before its steps
+//       void leave(unsigned thread);                  // optional: and after them
+//       std::vector<extra_metric> extras();           // optional: numbers of the workload's own, after check()
 //     };
 //   };
+// clang-format on
 //
 // A state knows nothing of clocks, counters or thread creation. `probe.wait(f)` wraps the part of a step that acquires
 // (it returns f's result) and `probe.owned(thread)` marks ownership while it is held; both are empty in throughput
@@ -48,6 +53,7 @@ struct step_result {
 struct thread_counts {
   std::uint64_t done = 0;
   std::uint64_t failed = 0;
+  std::uint64_t late = 0;  ///< of `done`, those after the stop flag was raised: the last batch, shared out by time
 };
 
 /// A number that only this workload has, such as a reclaim backlog.

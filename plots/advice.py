@@ -43,8 +43,8 @@ TERMS = {
                  "long one thread takes for one operation.",
     "cpu_ns_per_op": "Processor time of all threads divided by all operations: what waiting burns. Spinning threads "
                      "burn all of it, parked ones almost none.",
-    "latency p50, p99, p99.9": "Waiting for the acquiring part of an operation, in trials of their own: half, 99 % and "
-                               "99.9 % of the waits were shorter.",
+    "latency p50, p99, p99.9": "Waiting for the acquiring part of an operation, from the first attempt to the one that "
+                               "succeeds, in trials of their own: half, 99 % and 99.9 % of the waits were shorter.",
     "Jain's index": "Fairness of the shares that the threads got: 1 means equal, 1/n means one thread got everything.",
     "self-handoff": "How often the next owner of a lock is the last one. Near 1 the lock stays where it is: fast, and "
                     "unfair to the others.",

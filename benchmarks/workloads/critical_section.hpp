@@ -38,7 +38,7 @@ struct critical_section {
   }
 
   static std::vector<claim> claims() {
-    return {{.id = "mutex_parking_pays_when_long",
+    return {{.id = "mutex_is_enough_when_short",
              .statement = "A parking mutex is at least half as fast as a queue lock when the critical section is short",
              .source = "S0, S1: the simplest that works",
              .better = "std_mutex",

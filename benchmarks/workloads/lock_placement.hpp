@@ -61,7 +61,9 @@ struct lock_placement {
     state(const params& p, unsigned threads)
         : layout_(p.placement),
           nodes_(std::make_unique<thread_node[]>(threads)),
-          elsewhere_(std::make_unique<alone>()) {}
+          elsewhere_(std::make_unique<alone>()) {
+      words_.lock = &elsewhere_->lock;
+    }
 
     template <class Probe>
     step_result step(Probe& probe, unsigned thread) {
@@ -74,7 +76,7 @@ struct lock_placement {
         case place::pointer:
           break;
       }
-      return once(probe, thread, node, elsewhere_->lock, words_.words);
+      return once(probe, thread, node, *words_.lock, words_.words);
     }
 
     void stop() {}
@@ -109,7 +111,8 @@ struct lock_placement {
     struct alignas(2 * platform::cache_line) alone {
       L lock{};
     };
-    struct alignas(2 * platform::cache_line) data_alone {
+    struct alignas(2 * platform::cache_line) data_and_pointer {
+      L* volatile lock = nullptr;  // as an object holds it: on the line of its data, looked up each time
       volatile std::uint64_t words[4]{};
     };
     struct alignas(2 * platform::cache_line) thread_node {
@@ -120,7 +123,7 @@ struct lock_placement {
     std::unique_ptr<alone> elsewhere_;
     on_one_line together_;
     on_two_lines apart_;
-    data_alone words_;
+    data_and_pointer words_;
   };
 };
 

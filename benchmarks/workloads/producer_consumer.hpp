@@ -157,10 +157,10 @@ struct producer_consumer {
 
     template <class Probe>
     bool push(Probe& probe, local& mine) {
-      if constexpr (!Q::facts.bounded)
-        if (mine.pushed % 256 == 0 && backlog(mine) > backlog_limit) return false;
       std::uint64_t item = mine.next + 1;
       const bool done = probe.wait([&] {
+        if constexpr (!Q::facts.bounded)
+          if (mine.pushed % 256 == 0 && backlog(mine) > backlog_limit) return false;
         if constexpr (blocks)
           return queue_.push(std::move(item));
         else

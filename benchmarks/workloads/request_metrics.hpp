@@ -43,17 +43,19 @@ struct request_metrics {
   class state {
    public:
     state(const params& p, unsigned threads)
-        : snapshot_every_(p.snapshot_every), threads_(threads), locals_(std::make_unique<local[]>(threads)) {}
+        : snapshot_every_(p.snapshot_every), threads_(threads), locals_(std::make_unique<local[]>(threads)) {
+      for (unsigned i = 0; i < threads; ++i) locals_[i].to_snapshot = snapshot_every_;
+    }
 
     template <class Probe>
     step_result step(Probe& probe, unsigned thread) {
       local& mine = locals_[thread];
-      const std::uint64_t number = ++mine.operations;
-      if (number % snapshot_every_ == 0) {
+      if (--mine.to_snapshot == 0) {
+        mine.to_snapshot = snapshot_every_;
         const metrics_snapshot seen = probe.wait([&] { return metrics_.snapshot(); });
         mine.torn += seen.errors > seen.requests;
       } else {
-        const bool failed = number % 8 == 0;
+        const bool failed = mine.requests % 8 == 7;
         probe.wait([&] { metrics_.record(failed); });
         ++mine.requests;
         mine.errors += failed;
@@ -83,7 +85,8 @@ struct request_metrics {
 
    private:
     struct alignas(2 * platform::cache_line) local {
-      std::uint64_t operations = 0, requests = 0, errors = 0, torn = 0;
+      std::uint32_t to_snapshot = 0;
+      std::uint64_t requests = 0, errors = 0, torn = 0;
     };
     const std::uint32_t snapshot_every_;
     const unsigned threads_;

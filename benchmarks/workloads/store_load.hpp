@@ -2,6 +2,7 @@
 // What does ordering a store before a load cost?
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -49,12 +50,15 @@ struct store_load {
   class state {
    public:
     state(const params& p, unsigned threads)
-        : heavy_every_(p.heavy_every), threads_(threads), lines_(std::make_unique<line[]>(threads)) {}
+        : heavy_every_(p.heavy_every),
+          threads_(threads),
+          ring_(std::max(2U, threads)),
+          lines_(std::make_unique<line[]>(ring_)) {}
 
     template <class Probe>
     step_result step(Probe& probe, unsigned thread) {
       line& mine = lines_[thread];
-      const auto& next = lines_[thread + 1 == threads_ ? 0 : thread + 1].word;
+      const auto& next = lines_[thread + 1 == ring_ ? 0 : thread + 1].word;
       mine.count = mine.count + 1;
       const std::uint64_t seen = probe.wait([&] {
         mine.word.store(mine.count, std::memory_order_relaxed);
@@ -89,6 +93,7 @@ struct store_load {
     };
     const std::uint32_t heavy_every_;
     const unsigned threads_;
+    const unsigned ring_;  // a single thread reads a line that nobody writes: its own store would be forwarded to it
     std::unique_ptr<line[]> lines_;
   };
 };

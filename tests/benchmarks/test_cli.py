@@ -81,6 +81,21 @@ def test_list_is_the_catalogue():
     assert len(names) == len(set(names))
 
 
+def test_a_list_holds_what_was_chosen():
+    entries = json.loads(run("list", "--json", "--family", "rcu").stdout)
+    assert {entry["family"] for entry in entries} == {"rcu"}
+    entries = json.loads(run("list", "--json", "--primitive", "mcs").stdout)
+    assert [entry["primitive"] for entry in entries] == ["mcs"]
+    assert "| `mcs`" in run("list", "--markdown", "--primitive", "mcs").stdout
+
+
+def test_a_worker_without_its_line_says_so():
+    for value in ("abc", "", "1", "99999999999999999999"):
+        done = run("bench", "--plan", env={"CONTEND_WORKER_FD": value})
+        assert done.returncode == 2
+        assert "CONTEND_WORKER_FD" in done.stderr
+
+
 def test_list_as_tables_has_a_row_for_every_primitive():
     tables = run("list", "--markdown").stdout
     for entry in json.loads(run("list", "--json").stdout):

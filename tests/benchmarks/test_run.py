@@ -36,7 +36,8 @@ def test_every_primitive_of_every_family_at_every_thread_count(quick):
         assert {c["threads"] for c in seen} == counts, entry["primitive"]
         for cell in seen:
             if cell["metrics"]["throughput"]["value"] is None:
-                assert {"skipped", "not_applicable"} & set(cell["caveats"]), cell["name"]
+                # not_counted: on a busy machine a window of 1 ms may pass before a thread has a processor
+                assert {"skipped", "not_applicable", "not_counted"} & set(cell["caveats"]), cell["name"]
         assert any(c["metrics"]["throughput"]["value"] for c in seen), entry["primitive"]
     for family in FAMILIES:
         for n in counts:

@@ -74,6 +74,17 @@ trial_result lively(team& threads, const cell& what, trial_kind kind) {
   return result;
 }
 
+TEST(team, what_is_done_after_the_stop_is_counted_but_not_in_the_window) {
+  EXPECT_EQ(detail::late_share(1000, 25us, 100us), 250U);
+  EXPECT_EQ(detail::late_share(1000, 0us, 100us), 0U);
+  EXPECT_EQ(detail::late_share(1000, -5us, 100us), 0U);
+  EXPECT_EQ(detail::late_share(1000, 200us, 100us), 1000U) << "the whole batch came after the stop";
+  EXPECT_EQ(detail::late_share(0, 1us, 0us), 0U);
+  team threads({});
+  for (const auto& t : threads.run(cell_of<std_mutex>(2), trial_kind::throughput, 2ms).threads)
+    EXPECT_LE(t.late, t.done);
+}
+
 TEST(latency_probe, a_wait_lasts_until_it_succeeds) {
   detail::latency_probe probe;
   EXPECT_FALSE(probe.wait([] { return false; }));

@@ -10,12 +10,6 @@
 #include "tests/primitives/twins/rcu_twins.hpp"
 #include "tests/support/stress.hpp"
 
-#if !defined(CONTEND_PLATFORM_YIELDING)  // read by ThreadSanitizer only
-// libstdc++ 12's std::atomic<std::shared_ptr>::load() gives its lock bit back with relaxed order, so its read of the
-// pointer is not ordered before the next writer's store. The defect is the library's; nothing of ours is in the frame.
-extern "C" const char* __tsan_default_suppressions() { return "race:std::_Sp_atomic\n"; }
-#endif
-
 namespace contend {
 namespace {
 

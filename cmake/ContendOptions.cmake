@@ -26,6 +26,6 @@ if(CONTEND_SANITIZE)
   if(CONTEND_SANITIZE MATCHES thread)
     # g++ 12: "atomic_thread_fence is not supported with -fsanitize=thread"; clang has no such warning.
     target_compile_options(contend_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-tsan>)
-    target_sources(contend_options INTERFACE ${CMAKE_CURRENT_LIST_DIR}/tsan_suppressions.cpp)
+    target_sources(contend_options INTERFACE $<BUILD_INTERFACE:${CMAKE_CURRENT_LIST_DIR}/tsan_suppressions.cpp>)
   endif()
 endif()

@@ -32,6 +32,10 @@ bench-full: programs ## measure every parameter; long
 report: programs ## draw the report of the newest run again (ARGS=<run directory> for another)
 	@$(contend) report $(ARGS)
 
+.PHONY: doctor
+doctor: programs ## say in a few seconds what can be trusted on this machine, and what to do (ARGS=--json for data)
+	@$(contend) doctor $(ARGS)
+
 .PHONY: speed
 speed: programs ## how fast the apparatus itself is: its loop, its start, its report
 	@benchmarks/speed.sh build/release/bin

@@ -15,8 +15,8 @@ install(FILES ${PROJECT_SOURCE_DIR}/cmake/build_info/contend_build_info.hpp DEST
   COMPONENT headers)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/plots DESTINATION ${CMAKE_INSTALL_DATADIR}/contend COMPONENT programs
   PATTERN "__pycache__" EXCLUDE PATTERN "*.pyc" EXCLUDE PATTERN ".pytest_cache" EXCLUDE)
-install(FILES ${PROJECT_SOURCE_DIR}/perf/record/schema.json DESTINATION ${CMAKE_INSTALL_DATADIR}/contend
-  COMPONENT programs)
+install(FILES ${PROJECT_SOURCE_DIR}/perf/record/schema.json ${PROJECT_SOURCE_DIR}/perf/record/doctor_schema.json
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/contend COMPONENT programs)
 
 install(TARGETS contend_primitives EXPORT contend_primitives)
 install(EXPORT contend_primitives NAMESPACE contend:: FILE contend-primitives.cmake DESTINATION ${package_dir}

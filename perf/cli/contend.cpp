@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "contend_build_info.hpp"
+#include "perf/doctor/doctor.hpp"
 #include "perf/record/render.hpp"
 
 namespace {
@@ -53,6 +54,12 @@ int main(int argc, char** argv) {
   auto* report = app.add_subcommand("report", "Draw the report of a run again");
   report->add_option("run", directory, "Directory of the run, or its results.json")->capture_default_str();
   report->add_flag("--quiet", quiet, "No messages but errors");
+  contend::doctor::options asked;
+  auto* doctor =
+      app.add_subcommand("doctor", "Say in a few seconds what can be trusted on this machine, and what to do");
+  doctor->add_flag("--json", asked.json, "Everything that was found, as perf/record/doctor_schema.json describes it");
+  doctor->add_flag("--verbose", asked.verbose, "Also every event, with its code, how long it ran, and its source");
+  doctor->add_flag("--quiet", asked.quiet, "No progress on standard error");
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& done) {
@@ -61,5 +68,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "contend: %s; see contend --help\n", wrong.what());
     return 2;
   }
+  asked.program = argc > 0 && *argv[0] != '\0' ? argv[0] : "contend";
+  if (doctor->parsed()) return contend::doctor::run(asked);
   return contend::record::render_report(directory, quiet);
 }

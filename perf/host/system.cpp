@@ -170,6 +170,8 @@ json describe_system(const cgroup_limits& limits, const fs::path& root) {
   system["mitigations"] = mitigations(root);
   system["clock_source"] = word(root / "sys/devices/system/clocksource/clocksource0/current_clocksource");
   system["perf_event_paranoid"] = number(root / "proc/sys/kernel/perf_event_paranoid");
+  const auto watchdog = read_word(root / "proc/sys/kernel/nmi_watchdog");
+  system["nmi_watchdog"] = !watchdog ? json() : json(*watchdog != "0");
   system["aslr"] = aslr(root);
   system["transparent_huge_pages"] = bracketed(root / "sys/kernel/mm/transparent_hugepage/enabled");
   system["isolated_cpus"] = word(root / "sys/devices/system/cpu/isolated");

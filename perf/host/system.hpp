@@ -10,8 +10,8 @@
 namespace contend::host {
 
 /// kernel, kernel_build, os, architecture, virtual_machine, hypervisor, mitigations, clock_source,
-/// perf_event_paranoid, aslr, transparent_huge_pages, isolated_cpus, cgroup_version, cpu_quota_cores (a number, or
-/// "unlimited"), cpuset. What <root> does not tell is null.
+/// perf_event_paranoid, nmi_watchdog (on: it occupies a counter), aslr, transparent_huge_pages, isolated_cpus,
+/// cgroup_version, cpu_quota_cores (a number, or "unlimited"), cpuset. What <root> does not tell is null.
 [[nodiscard]] nlohmann::json describe_system(const cgroup_limits& limits, const std::filesystem::path& root = "/");
 
 }  // namespace contend::host

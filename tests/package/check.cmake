@@ -28,7 +28,7 @@ run(${WORK}/build-${VERSION}/consumer)
 
 # The programs run from where they were moved, and what they need lies beside them.
 run("${WORK}/a prefix that was moved/bin/contend" list)
-foreach(file share/contend/schema.json share/contend/plots/__main__.py)
+foreach(file share/contend/schema.json share/contend/doctor_schema.json share/contend/plots/__main__.py)
   if(NOT EXISTS "${WORK}/a prefix that was moved/${file}")
     message(FATAL_ERROR "not installed: ${file}")
   endif()

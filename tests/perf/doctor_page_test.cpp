@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+// The doctor's page: how much room it takes, what it shows, and the layout that it is made with.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+
+#include "perf/doctor/layout.hpp"
+#include "perf/doctor/page.hpp"
+#include "tests/perf/doctor_machines.hpp"
+
+namespace contend::doctor {
+namespace {
+
+using namespace testing;
+
+std::size_t rows(const std::string& page) {
+  return static_cast<std::size_t>(std::count(page.begin(), page.end(), '\n'));
+}
+
+TEST(page, the_worst_machine_fits_40_rows_and_every_line_80_columns) {
+  given here = virtual_machine();
+  here.layout = "pack:1 l3:1 core:8 pu:1";
+  here.cpu["model"] = "Intel(R) Xeon(R) Platinum 8480+ with a long name";
+  here.cpu["governor"] = "powersave";
+  here.cpu["boost"] = true;
+  here.watch.others_busy = 1.2;
+  here.watch.waiting = 0.4;
+  here.watch.steal = 0.08;
+  here.system["cpu_quota_cores"] = 1.5;
+  here.counting = counts(state::failed, state::failed,
+                         {"no_pmu", "the hypervisor KVM does not pass a performance monitoring unit to this machine",
+                          "Enable the virtual PMU: in libvirt <pmu state='on'/>, in QEMU -cpu host,pmu=on."});
+  facts known = here.made();
+  known.first = alike(8, 22);
+  set(known.first, 0, 3, 199);
+  known.second = known.first;
+  const std::string page = text_page(known, judge(known), {});
+  EXPECT_LE(rows(page), 40U) << page;
+  for (const auto line : host::split(page, '\n')) EXPECT_LE(columns(line), 80U) << line;
+}
+
+TEST(page, colours_only_when_asked_for_and_they_change_nothing_else) {
+  facts known = virtual_machine().made();
+  known.first = alike(4, 22);
+  set(known.first, 0, 3, 199);
+  const diagnosis found = judge(known);
+  const std::string bare = text_page(known, found, {});
+  std::string dyed = text_page(known, found, {true, false});
+  EXPECT_FALSE(contains(bare, "\033"));
+  EXPECT_TRUE(contains(dyed, "\033[31m")) << "199 is more than three times the least";
+  for (std::size_t at = dyed.find("\033["); at != std::string::npos; at = dyed.find("\033["))
+    dyed.erase(at, dyed.find('m', at) - at + 1);
+  EXPECT_EQ(dyed, bare);
+}
+
+TEST(page, more_than_eight_processors_are_summed_up_by_distance) {
+  given here;
+  here.layout = "pack:2 l3:1 core:5 pu:1";
+  facts known = here.made();
+  known.first = alike(10, 130);
+  set(known.first, 0, 1, 30);
+  const std::string page = text_page(known, judge(known), {});
+  EXPECT_TRUE(contains(page, "same l3: 30 / 130 / 130 ns")) << page;
+  EXPECT_TRUE(contains(page, "other socket: 130 / 130 / 130 ns"));
+}
+
+TEST(page, verbose_lists_every_event_with_its_code) {
+  given here;
+  here.counting = counts(state::counted, state::failed, {"paranoid", "level 2", "Lower it."});
+  const facts known = here.made();
+  const std::string page = text_page(known, judge(known), {false, true});
+  EXPECT_TRUE(contains(page, "cycles (kernel)"));
+  EXPECT_TRUE(contains(page, "0:0x1d1"));
+  EXPECT_TRUE(contains(page, "getrusage"));
+}
+
+TEST(layout, words_fill_lines_and_a_piece_is_never_broken) {
+  EXPECT_EQ(fill({"aa", "bb", "cc"}, 5), (std::vector<std::string>{"aa bb", "cc"}));
+  EXPECT_EQ(fill({"a", "longer than that", "b"}, 5), (std::vector<std::string>{"a", "longer than that", "b"}));
+  EXPECT_EQ(pieces_of("steal 0.3 %; 22 ns"), (std::vector<std::string>{"steal", "0.3 %;", "22 ns"}));
+  EXPECT_EQ(columns("22–99 ×"), 7U);
+}
+
+TEST(layout, numbers_are_as_long_as_they_need_to_be) {
+  EXPECT_EQ(plain(0), "0");
+  EXPECT_EQ(plain(0.25), "0.25");
+  EXPECT_EQ(plain(1.26), "1.3");
+  EXPECT_EQ(plain(21.7), "22");
+}
+
+}  // namespace
+}  // namespace contend::doctor

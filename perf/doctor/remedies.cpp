@@ -18,6 +18,14 @@ std::string thread_counts(unsigned n) {
   return list.append(std::to_string(n));
 }
 
+/// With a capital and a full stop.
+std::string sentence(std::string clause) {
+  if (clause[0] >= 'a' && clause[0] <= 'z') clause[0] = static_cast<char>(clause[0] - 'a' + 'A');
+  if (clause.back() != '.') clause += '.';
+  return clause;
+}
+
+/// What keeps the machine as a whole from counting, or from counting on the kernel's side.
 std::optional<counters::obstacle> counter_obstacle(const facts& known) {
   if (!known.counting) return std::nullopt;
   const auto& found = known.counting->found;
@@ -48,8 +56,11 @@ void disturbances(const facts& known, const view& of, std::vector<remedy>& list)
 }
 
 void counting(const facts& known, const view& of, std::vector<remedy>& list) {
-  if (const auto obstacle = counter_obstacle(known); obstacle && !obstacle->cure.empty())
-    list.push_back({obstacle->cure, "", {"hardware_counters"}});
+  if (const auto obstacle = counter_obstacle(known); obstacle && obstacle->caveat == "paranoid")
+    list.push_back(
+        {"Allow counting, until the next boot.", "sudo sysctl kernel.perf_event_paranoid=1", {"hardware_counters"}});
+  else if (obstacle && !obstacle->cure.empty())
+    list.push_back({sentence(obstacle->cure), "", {"hardware_counters"}});
   if (multiplexed(known) && of.nmi_watchdog == true)
     list.push_back({"Free the counter that the kernel's NMI watchdog occupies.",
                     "sudo sysctl kernel.nmi_watchdog=0",
@@ -93,6 +104,8 @@ std::vector<remedy> remedies(const facts& known, const view& of, const std::vect
   counting(known, of, list);
   clock(of, list);
   placing(known, of, trust, list);
+  if (of.virtual_machine == true)
+    list.push_back({"For absolute numbers, measure on a physical machine.", "", {"timings"}});
   list.push_back({"Measure.", joined({known.program, " bench"}), {}});
   return list;
 }

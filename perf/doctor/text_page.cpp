@@ -61,10 +61,6 @@ std::string bytes_text(const json& value) {
   return bytes >= 1 << 20 ? joined({plain(bytes / (1 << 20)), " MiB"}) : joined({plain(bytes / 1024), " KiB"});
 }
 
-std::string percent_or_unknown(const json& share) {
-  return share.is_number() ? joined({plain(share.get<double>() * 100), " %"}) : "unknown";
-}
-
 /// "4 cores", "1 core", "cores unknown".
 std::string counted(const json& value, const char* one) {
   if (!value.is_number()) return joined({one, "s unknown"});
@@ -77,30 +73,52 @@ void put_machine(page& out, const facts& known) {
   const auto count = [&](const char* key, const char* one) { return counted(at(all, "topology", key), one); };
   const auto size = [&](const char* key) { return bytes_text(at(all, "topology", key)); };
   const json vm = at(all, "system", "virtual_machine");
-  out.block(
-      "machine", bold,
-      joined({word("cpu", "model"), ": ", count("processors", "processor"), ", ", count("cores", "core"), ", ",
-              count("sockets", "socket"), ", ", count("l3_groups", "L3 group"), "; L1d ", size("l1d_bytes"), ", L2 ",
-              size("l2_bytes"), ", L3 ", size("l3_bytes"), ", line ", word("topology", "cache_line"), " B"}));
-  out.block("", bold,
-            joined({"Linux ", word("system", "kernel"),
-                    vm == true    ? joined({" under ", word("system", "hypervisor")})
-                    : vm == false ? std::string(" on the metal")
-                                  : std::string(),
-                    ", clock ", word("system", "clock_source"), ", governor ", word("cpu", "governor"), ", turbo ",
-                    word("cpu", "boost"), ", load ", word("load", "start_load_1min"), ", waiting ",
-                    percent_or_unknown(at(all, "load", "start_waiting"))}));
+  const std::string hypervisor = word("system", "hypervisor"), model = word("cpu", "model");
+  const std::string governor = word("cpu", "governor"), turbo = word("cpu", "boost");
+  const std::string place = vm == true    ? joined({" under ", hypervisor == "unknown" ? "a hypervisor" : hypervisor})
+                            : vm == false ? std::string(" on the metal")
+                                          : std::string();
+  out.block("machine", bold,
+            joined({model == "unknown" ? "processor of unknown model" : model,
+                    ": ",
+                    count("processors", "processor"),
+                    ", ",
+                    count("cores", "core"),
+                    ", ",
+                    count("sockets", "socket"),
+                    ", ",
+                    count("l3_groups", "L3 group"),
+                    "; L1d ",
+                    size("l1d_bytes"),
+                    ", L2 ",
+                    size("l2_bytes"),
+                    ", L3 ",
+                    size("l3_bytes"),
+                    ", lines of ",
+                    word("topology", "cache_line"),
+                    " B; Linux ",
+                    word("system", "kernel"),
+                    place,
+                    ", clock ",
+                    word("system", "clock_source"),
+                    governor == "unknown" && turbo == "unknown" ? ", governor and turbo unknown"
+                                                                : joined({", governor ", governor, ", turbo ", turbo}),
+                    ", load average ",
+                    word("load", "start_load_1min")}));
 }
 
-/// The most useful ones, as many as fit on a screen, and the last, which says how to go on.
-void put_to_do(page& out, const diagnosis& found, bool every_one) {
+/// Which remedies fit on a screen: the most useful ones, and the last, which says how to go on.
+bool shown(std::size_t i, std::size_t n, bool every_one) {
   constexpr std::size_t most = 5;
+  return every_one || n <= most || i < most - 1 || i + 1 == n;
+}
+
+void put_to_do(page& out, const diagnosis& found, bool every_one) {
   std::vector<std::string> lines;
   const std::size_t n = found.to_do.size();
-  const std::size_t left_out = every_one || n <= most ? 0 : n - most;
   for (std::size_t i = 0; i < n; ++i) {
-    if (left_out > 0 && i >= most - 1 && i + 1 < n) {
-      if (i == most - 1) lines.push_back(joined({"   (", std::to_string(left_out), " more: --verbose)"}));
+    if (!shown(i, n, every_one)) {
+      if (shown(i - 1, n, every_one)) lines.emplace_back("   (more with --verbose)");
       continue;
     }
     const remedy& one = found.to_do[i];
@@ -113,15 +131,36 @@ void put_to_do(page& out, const diagnosis& found, bool every_one) {
   out.block("to do", bold, lines);
 }
 
-void put_events(page& out, const facts& known) {
+/// "timings: trust … (facts) →1,3": the numbers are those of what to do about it.
+std::string verdict_text(const verdict& one, const diagnosis& found, bool every_one) {
+  std::string text = joined({spoken(one.what), ": ", one.says});
+  if (!one.because.empty())
+    text += one.because.back() == ')' ? joined({": ", one.because}) : joined({" (", one.because, ")"});
+  std::string numbers;
+  const std::size_t n = found.to_do.size();
+  for (std::size_t i = 0; i < n; ++i) {
+    const auto& helps = found.to_do[i].helps;
+    if (shown(i, n, every_one) && std::find(helps.begin(), helps.end(), one.what) != helps.end())
+      numbers += joined({numbers.empty() ? " →" : ",", std::to_string(i + 1)});
+  }
+  return text + numbers;
+}
+
+void put_events(page& out, const facts& known, const diagnosis& found) {
   if (!known.counting || !known.counting->found.hardware) return;  // one reason for all: the verdict has it
+  const auto said = [&](const std::string& reason) {
+    return std::any_of(found.trust.begin(), found.trust.end(),
+                       [&](const verdict& one) { return one.because.find(reason) != std::string::npos; });
+  };
   bool first = true;
   for (const event_group& group : group_events(*known.counting)) {
     if (group.metrics.empty()) continue;
     std::string list;
     for (const auto& metric : group.metrics) list.append(list.empty() ? "" : ", ").append(metric);
     out.block(first ? "events" : "", bold,
-              group.reason.empty() ? joined({"counted: ", list}) : joined({"not: ", list, ": ", group.reason}));
+              group.reason.empty() ? joined({"counted: ", list})
+              : said(group.reason) ? joined({"not: ", list, ", see above"})
+                                   : joined({"not: ", list, ": ", group.reason}));
     first = false;
   }
 }
@@ -186,13 +225,12 @@ void put_every_event(page& out, const countable& counting) {
 
 std::string text_page(const facts& known, const diagnosis& found, const page_style& style) {
   page out(style.colour);
-  out.line("What can be trusted on this machine");
+  out.line("What can be trusted on this machine (→1: see \"to do\")");
   for (const verdict& one : found.trust)
-    out.block(name_of(one.trust), colour_of(one.trust),
-              joined({spoken(one.what), ": ", one.says, one.because.empty() ? "" : joined({" (", one.because, ")"})}));
+    out.block(name_of(one.trust), colour_of(one.trust), verdict_text(one, found, style.verbose));
   out.line("");
   put_machine(out, known);
-  put_events(out, known);
+  put_events(out, known, found);
   out.line("");
   put_to_do(out, found, style.verbose);
   out.line("");

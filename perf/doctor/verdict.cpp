@@ -31,6 +31,10 @@ std::optional<double> number(const json& value) {
   return value.is_number() ? std::optional(value.get<double>()) : std::nullopt;
 }
 
+std::optional<host::latency_drift> drift_of(const facts& known) {
+  return known.second ? host::drift(known.first, *known.second) : std::nullopt;
+}
+
 std::string machine_kind(const view& of) {
   if (!of.virtual_machine) return "physical or virtual: unknown";
   return *of.virtual_machine ? "virtual machine" : "physical machine";
@@ -64,7 +68,7 @@ std::vector<std::string> calm(const view& of) {
   }
   if (!of.has("noisy")) {
     if (of.others_busy || of.waiting || of.load_1min)
-      known.emplace_back("nothing else runs");
+      known.emplace_back("otherwise idle");
     else
       unknown.emplace_back("other load");
   }
@@ -81,11 +85,13 @@ std::vector<std::string> clock_faults(const view& of) {
   return parts;
 }
 
-verdict judge_timings(const view& of) {
+verdict judge_timings(const facts& known, const view& of) {
   verdict result{"timings", level::limited, "", "", ""};
   std::vector<std::string> because = disturbances(of);
   const bool disturbed = !because.empty();
   because.push_back(machine_kind(of));
+  if (const auto moved = drift_of(known); moved && moved->drifted)
+    because.push_back(joined({"processor ", std::to_string(moved->worst_cpu), " moves"}));
   const auto clock = clock_faults(of);
   because.insert(because.end(), clock.begin(), clock.end());
   const auto rest = calm(of);
@@ -116,9 +122,7 @@ verdict judge_threads(const view& of) {
   verdict result{"threads", level::unknown, "nothing here says how many can run at once", "", ""};
   if (of.available == 0) return result;
   const std::string usable = std::to_string(of.usable);
-  result.because = joined(
-      {std::to_string(of.available), " of ", count_of(of.processors, "processor"), ", ", count_of(of.cores, "core")});
-  if (of.threads_per_core > 1) result.because += joined({" of ", count_of(of.threads_per_core, "thread")});
+  result.because = joined({std::to_string(of.available), " of ", count_of(of.processors, "processor")});
   result.because += !of.quota_known ? "; quota unknown"
                     : of.quota      ? joined({"; quota ", plain(*of.quota)})
                                     : "; no quota";
@@ -130,7 +134,7 @@ verdict judge_threads(const view& of) {
     result.says = joined({"trust up to ", usable, "; with more the quota stops them all"});
   } else {
     result.trust = of.quota_known ? level::good : level::limited;
-    result.says = joined({"trust up to ", usable, "; with more they take turns"});
+    result.says = joined({"trust up to ", usable, " at once"});
     if (of.threads_per_core > 1 && of.available > of.available_cores)
       result.says =
           joined({"trust up to ", usable, "; above ", std::to_string(of.available_cores), " two share a core"});
@@ -156,33 +160,31 @@ verdict judge_core_to_core(const facts& known, const view& of) {
     high = std::max(high, group.max);
     spread = std::max(spread, group.max / group.min);
   }
-  const auto moved = known.second ? host::drift(known.first, *known.second) : std::nullopt;
+  const auto moved = drift_of(known);
   const std::size_t n = known.first.cpus.size();
-  result.says = joined({n < of.available ? joined({std::to_string(n), " of "}) : "", std::to_string(of.available),
-                        " processors, ", plain(low) == plain(high) ? "" : joined({plain(low), "–"}), plain(high),
-                        " ns one way; "});
+  result.says =
+      joined({plain(low) == plain(high) ? "" : joined({plain(low), "–"}), plain(high), " ns one way, ",
+              n < of.available ? joined({std::to_string(n), " of "}) : "", count_of(of.available, "processor"), ", "});
   std::vector<std::string> because;
-  result.trust = level::good;
-  if (moved && moved->drifted) {
-    result.trust = level::limited;
-    result.says += "it moves while one looks";
+  const bool uneven = spread > host::uniform_spread, moves = moved && moved->drifted;
+  result.trust = uneven || moves || known.first.absent_pairs > 0 ? level::limited : level::good;
+  if (moves) {
+    result.says += "changing while one looks";
     because.push_back(joined({"processor ", std::to_string(moved->worst_cpu), " changed by a factor of ",
                               plain(moved->worst_ratio), " in ", plain(known.apart_s), " s"}));
-  } else if (spread > host::uniform_spread) {
-    result.trust = level::limited;
-    result.says += "not what the topology says";
   } else {
-    result.says += groups.size() == 1 ? "all alike" : "as the topology says";
+    result.says += uneven               ? "unlike the topology"
+                   : high < 1.5 * low   ? "alike"
+                   : groups.size() == 1 ? "roughly alike"
+                                        : "like the topology";
+    if (moved) result.says += joined({", steady for ", plain(known.apart_s), " s"});
   }
-  if (spread > host::uniform_spread)
+  if (uneven)
     because.push_back(joined({"pairs that should be alike differ ", plain(spread), "×",
                               of.virtual_machine == true ? ": the hypervisor hides where they are" : ""}));
-  if (moved && !moved->drifted) because.push_back(joined({"steady over ", plain(known.apart_s), " s"}));
   if (!moved) because.emplace_back("whether it is steady is unknown");
-  if (known.first.absent_pairs > 0) {
-    result.trust = level::limited;
+  if (known.first.absent_pairs > 0)
     because.push_back(joined({count_of(known.first.absent_pairs, "pair"), " could not be measured"}));
-  }
   result.because = clauses(because);
   return result;
 }
@@ -194,10 +196,11 @@ verdict judge_hardware(const facts& known) {
   if (!known.counting) return result;
   const auto& found = known.counting->found;
   if (!found.hardware) {
+    constexpr std::string_view said_already = "no hardware counters: ";
     result.trust = level::none;
     result.says = "none";
-    result.because = found.why.reason;
-    result.advice = found.why.cure;
+    result.because =
+        found.why.reason.starts_with(said_already) ? found.why.reason.substr(said_already.size()) : found.why.reason;
     return result;
   }
   std::size_t tried = 0, counted = 0, scaled = 0;
@@ -209,18 +212,15 @@ verdict judge_hardware(const facts& known) {
   }
   const bool all = counted == tried;
   result.trust = all && found.kernel_side ? level::good : level::limited;
-  result.says = joined({all && found.kernel_side ? "trust" : "in part:", " ", std::to_string(counted + scaled), " of ",
-                        count_of(tried, "event"), found.kernel_side ? "" : ", of user space only"});
+  result.says = joined({"trust ", std::to_string(counted + scaled), " of ", count_of(tried, "event"),
+                        found.kernel_side ? "" : ", user space only"});
   std::vector<std::string> because;
   if (scaled > 0) because.push_back(joined({std::to_string(scaled), " take turns on the counters and are scaled"}));
   if (!found.kernel_side) {
     const auto kernel = std::find_if(found.events.begin(), found.events.end(), [](const auto& one) {
       return hardware_event(one.what) && one.what.where == counters::side::kernel && !one.why.reason.empty();
     });
-    if (kernel != found.events.end()) {
-      because.push_back(kernel->why.reason);
-      result.advice = kernel->why.cure;
-    }
+    if (kernel != found.events.end()) because.push_back(kernel->why.reason);
   }
   if (!known.counting->refused.empty())
     because.push_back(joined({"this CPU has no event for ", count_of(known.counting->refused.size(), "other metric")}));
@@ -253,11 +253,12 @@ verdict judge_software(const facts& known) {
     result.says = "none were tried";
   } else if (missing.empty()) {
     result.trust = level::good;
-    result.says = clauses(counted, ", ");
-    result.because = "of each thread, exactly, without a PMU";
+    result.says = joined({"trust ", clauses(counted, ", ")});
+    result.because = "need no PMU";
   } else {
     result.trust = counted.empty() ? level::none : level::limited;
-    result.says = counted.empty() ? "none" : joined({clauses(counted, ", "), "; not ", clauses(missing, ", ")});
+    result.says =
+        counted.empty() ? "none" : joined({"trust ", clauses(counted, ", "), "; not ", clauses(missing, ", ")});
     result.because = reason;
   }
   return result;
@@ -333,7 +334,7 @@ bool view::slow_clock() const {
 diagnosis judge(const facts& known) {
   const view of(known);
   diagnosis result;
-  result.trust = {judge_timings(of), judge_threads(of), judge_core_to_core(known, of), judge_hardware(known),
+  result.trust = {judge_timings(known, of), judge_threads(of), judge_core_to_core(known, of), judge_hardware(known),
                   judge_software(known)};
   result.to_do = remedies(known, of, result.trust);
   for (verdict& one : result.trust) {

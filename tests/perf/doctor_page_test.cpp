@@ -40,6 +40,48 @@ TEST(page, the_worst_machine_fits_40_rows_and_every_line_80_columns) {
   for (const auto line : host::split(page, '\n')) EXPECT_LE(columns(line), 80U) << line;
 }
 
+/// The machine of most readers: a virtual one with four processors, without a PMU, and something else running.
+TEST(page, a_small_virtual_machine_fits_24_rows) {
+  given here = virtual_machine();
+  here.cpu["model"] = "AMD EPYC";
+  here.system["kernel"] = "6.1.0-18-cloud-amd64";
+  here.watch.others_busy = 1.9;
+  here.counting = counts(state::failed, state::failed,
+                         {"no_pmu", "no hardware counters: KVM gives this virtual machine no PMU (ENOENT)",
+                          "use a machine whose hypervisor passes the counters on (a bare-metal instance; QEMU/KVM: "
+                          "-cpu host,pmu=on)"});
+  facts known = here.made();
+  known.first = alike(4, 22);
+  known.second = known.first;
+  known.apart_s = 1;
+  const std::string page = text_page(known, judge(known), {});
+  EXPECT_LE(rows(page), 24U) << page;
+  EXPECT_TRUE(contains(page, "hardware counters: none: KVM gives this virtual machine no PMU (ENOENT) →2")) << page;
+}
+
+TEST(page, what_to_do_is_numbered_as_the_verdicts_say) {
+  given here = virtual_machine();
+  here.watch.others_busy = 1.9;
+  here.system["cpu_quota_cores"] = 2;
+  const facts known = here.made();
+  const diagnosis found = judge(known);
+  const std::string page = text_page(known, found, {});
+  for (std::size_t i = 0; i < found.to_do.size(); ++i)
+    EXPECT_TRUE(contains(page, host::joined({std::to_string(i + 1), ". ", found.to_do[i].text}))) << page;
+  EXPECT_TRUE(contains(page, "(4 of 4 processors; quota 2) →2")) << page;
+}
+
+TEST(page, of_many_things_to_do_the_last_is_shown_and_verbose_shows_all) {
+  diagnosis found = judge(given().made());
+  found.to_do.clear();
+  for (const char* text : {"One.", "Two.", "Three.", "Four.", "Five.", "Six.", "Seven."})
+    found.to_do.push_back({text, "", {"timings"}});
+  const std::string page = text_page(given().made(), found, {});
+  EXPECT_TRUE(contains(page, "4. Four. (more with --verbose) 7. Seven.")) << page;
+  EXPECT_TRUE(contains(page, "→1,2,3,4,7")) << page;
+  EXPECT_TRUE(contains(text_page(given().made(), found, {false, true}), "4. Four. 5. Five. 6. Six. 7. Seven."));
+}
+
 TEST(page, colours_only_when_asked_for_and_they_change_nothing_else) {
   facts known = virtual_machine().made();
   known.first = alike(4, 22);

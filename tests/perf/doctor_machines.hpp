@@ -52,8 +52,8 @@ inline given virtual_machine() {
 
 inline given unknown_everything() {
   given here;
-  here.cpu = json::object();
-  here.system = json::object();
+  for (auto* group : {&here.cpu, &here.system})
+    for (auto& value : *group) value = nullptr;
   here.load = {};
   here.watch = {};
   return here;

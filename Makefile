@@ -47,7 +47,7 @@ test: ## build everything and run the tests
 
 .PHONY: check
 check: ## the tests, long ones too, then under sanitizers and clang, then lint
-	@cmake/setup.sh build test browser format check
+	@cmake/setup.sh build test browser format check peers
 	@cmake/build.sh release test
 	@for kind in asan tsan clang; do cmake/build.sh $$kind test --label-exclude once || exit; done
 	@tests/lint/lint.sh

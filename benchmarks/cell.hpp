@@ -61,7 +61,7 @@ struct cell {
   facts about;  ///< of the primitive
   param_list params;
   unsigned threads = 1;
-  bool quick = false;
+  quick_part quick = quick_part::none;
   bool exclusive = false;
   bool waits = true;
   std::vector<std::string> roles;  ///< of thread 0, 1 … where a workload has roles, else empty

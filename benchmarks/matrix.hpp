@@ -2,6 +2,7 @@
 // Catalogue × workloads × parameters × thread counts → cells with stable names.
 #pragma once
 
+#include <algorithm>
 #include <concepts>
 #include <string>
 #include <type_traits>
@@ -62,7 +63,8 @@ class matrix {
         });
         c.threads = threads;
         c.quick = one.quick;
-        if constexpr (requires { W::template in_quick<P>; }) c.quick = c.quick && W::template in_quick<P>;
+        if constexpr (requires { W::template quick_at_most<P>; })
+          c.quick = std::min(c.quick, W::template quick_at_most<P>);
         c.exclusive = W::facts.exclusive && P::facts.step != rung::no_sharing;
         c.waits = W::facts.waits;
         if constexpr (requires { W::role_of(one.params, threads, 0U); })

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Cells of the lock family.
+#include "contend_peers/lock.hpp"
 #include "matrix.hpp"
 #include "primitives/catalogue.hpp"
 #include "workloads/critical_section.hpp"
@@ -8,8 +9,9 @@
 
 namespace contend::bench {
 void add_locks(matrix& all) {
-  all.add<critical_section>(locks{});
-  all.add<lock_placement>(locks{});
-  all.add<keyed_counters>(locks{});
+  using all_locks = peers::joined<locks, peers::locks>;
+  all.add<critical_section>(all_locks{});
+  all.add<lock_placement>(all_locks{});
+  all.add<keyed_counters>(all_locks{});
 }
 }  // namespace contend::bench

@@ -78,6 +78,7 @@ ordered_json catalogue_json(const std::vector<catalogue_entry>& entries) {
              {"weak", f.weak}}},
            {"workloads", entry.workloads}};
     if (!entry.group.empty()) one["facts"]["group"] = entry.group;
+    if (!f.origin.empty()) one["facts"]["origin"] = f.origin;
   }
   return out;
 }

@@ -39,6 +39,23 @@ bool collapses(const cell& c, unsigned processors) {
   return c.threads > processors && in_order && spins;
 }
 
+/// Whether the quick profile has the cell. Where the thread counts were asked for, they are taken as they are.
+bool in_quick(const cell& c, const options& asked, unsigned processors) {
+  const bool any_count = !asked.threads.empty();
+  const bool ours = c.about.origin.empty();
+  switch (c.quick) {
+    case quick_part::none:
+      return false;
+    case quick_part::ends:
+      return ours && (any_count || c.threads == 1 || c.threads == processors);
+    case quick_part::whole:
+      return ours;
+    case quick_part::main:
+      return ours || any_count || c.threads <= std::max(processors, 2U);
+  }
+  return false;
+}
+
 }  // namespace
 
 std::size_t selection::measured() const {
@@ -85,7 +102,7 @@ selection select(const matrix& all, const options& asked, unsigned processors) {
   const bool quick = asked.profile == "quick";
   for (const cell* one : chosen_by_name(all, asked)) {
     const cell& c = *one;
-    if (quick && !c.quick) continue;
+    if (quick && !in_quick(c, asked, processors)) continue;
     std::string reason;
     if (!c.not_applicable.empty())
       reason = c.not_applicable;
@@ -107,14 +124,16 @@ selection select(const matrix& all, const options& asked, unsigned processors) {
         left = 0;
       }
   }
-  out.rule = quick ? fmt::format(
-                         "quick: the parameter sets that each workload marks as quick, on every primitive, at {} "
-                         "threads, at most {} cells; fifo spin locks are left out above {} threads",
-                         fmt::join(all.thread_counts(), ", "), quick_limit, processors)
-                   : fmt::format(
-                         "full: every parameter set of every workload on every primitive at {} threads; fifo spin "
-                         "locks are left out above {} threads",
-                         fmt::join(all.thread_counts(), ", "), processors);
+  out.rule =
+      quick ? fmt::format(
+                  "quick: the parameter sets that each workload marks as quick, on every primitive, at {} "
+                  "threads (side questions at 1 and {}; other people's primitives in one set per family, up to "
+                  "{}), at most {} cells; fifo spin locks are left out above {} threads",
+                  fmt::join(all.thread_counts(), ", "), processors, std::max(processors, 2U), quick_limit, processors)
+            : fmt::format(
+                  "full: every parameter set of every workload on every primitive at {} threads; fifo spin "
+                  "locks are left out above {} threads",
+                  fmt::join(all.thread_counts(), ", "), processors);
   return out;
 }
 

@@ -13,7 +13,7 @@
 //     static std::vector<sample<params>> matrix(unsigned threads);   // the parameter sets at this many threads
 //     static std::vector<claim> claims();                            // what theory expects
 //     template <class P> static constexpr std::string_view not_applicable = "";   // or the reason
-//     template <class P> static constexpr bool in_quick = …;         // optional: in the quick profile with this primitive
+//     template <class P> static constexpr quick_part quick_at_most = …;   // optional: less of it with this primitive
 //     template <class P> static std::string_view unsuited(const params&, unsigned threads);   // optional: "" or the reason
 //     static std::string_view role_of(const params&, unsigned threads, unsigned thread);      // only where threads differ
 //     template <class P> class state {
@@ -76,11 +76,20 @@ struct workload_facts {
   std::string_view follows_threads{};
 };
 
-/// One parameter set; `quick`: part of the quick profile.
+/// How much of a parameter set is in the quick profile, which has 400 cells to spend.
+enum class quick_part {
+  none,   ///< nothing: the full profile alone has it
+  ends,   ///< a side question: at one thread and on all processors
+  whole,  ///< at every thread count of the profile
+  main,   ///< whole, and the set of its family in which other people's primitives (facts.origin) stand, up to all
+          ///< processors
+};
+
+/// One parameter set.
 template <class Params>
 struct sample {
   Params params;
-  bool quick = false;
+  quick_part quick = quick_part::none;
 };
 
 /// What theory or the literature expects of two primitives; see perf/record/schema.json, claims.

@@ -55,4 +55,5 @@ configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/contendConfig.cmake.in
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/contendConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/contendConfig.cmake ${PROJECT_BINARY_DIR}/contendConfigVersion.cmake
   DESTINATION ${package_dir} COMPONENT headers)
-install(FILES ${PROJECT_SOURCE_DIR}/cmake/ContendAddBench.cmake DESTINATION ${package_dir} COMPONENT libraries OPTIONAL)
+install(FILES ${PROJECT_SOURCE_DIR}/cmake/ContendAddBench.cmake ${PROJECT_SOURCE_DIR}/cmake/ContendPeers.cmake
+  DESTINATION ${package_dir} COMPONENT libraries OPTIONAL)

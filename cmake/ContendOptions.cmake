@@ -9,6 +9,7 @@ set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 
 option(CONTEND_BUILD_TESTS "Build the tests" ${PROJECT_IS_TOP_LEVEL})
+set(CONTEND_PEERS ON CACHE STRING "Other people's primitives: ON = all whose package is here, OFF, or a list of them")
 set(CONTEND_SANITIZE "" CACHE STRING "Sanitizers for every target: address,undefined or thread")
 
 add_library(contend_options INTERFACE)

@@ -78,6 +78,8 @@ step() { # NAME COMMAND…: on a terminal its output is seen, elsewhere only tha
     fi
     [[ -t 1 ]] || echo "   the whole output is in $log"
     exit 1
+  elif [[ $name == configure && ! -t 1 ]]; then
+    sed -n 's/^-- \(Peers: .*\)/   \1/p' "$log"
   fi
 }
 

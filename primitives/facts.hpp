@@ -34,8 +34,9 @@ struct facts {
   bool baseline = false;      ///< the simpler thing that others are plotted against
   std::string_view source{};  ///< paper, section, year, or the standard
   delivery delivers = delivery::not_applicable;
-  bool bounded = false;  ///< containers: has a fixed capacity
-  bool weak = false;     ///< containers: a failing try_* may overlook what another call has begun or not yet ended
+  bool bounded = false;       ///< containers: has a fixed capacity
+  bool weak = false;          ///< containers: a failing try_* may overlook what another call has begun or not yet ended
+  std::string_view origin{};  ///< whose implementation: empty = ours, else "abseil", "oneTBB", …
 };
 
 /// A type with facts.

@@ -65,7 +65,7 @@ struct increment {
     template <class V>
     void visit(V) const {}
   };
-  static std::vector<sample<params>> matrix(unsigned) { return {{{}, true}}; }
+  static std::vector<sample<params>> matrix(unsigned) { return {{{}, quick_part::main}}; }
   static std::vector<claim> claims() {
     return {{.id = "padding_pays",
              .statement = "Counts padded to 64 bytes are at least as fast as unpadded ones",
@@ -114,11 +114,13 @@ struct increment_and_sum {
       v("sum_every", sum_every);
     }
   };
-  static std::vector<sample<params>> matrix(unsigned) { return {{{1000}, true}, {{10}}, {{100'000}}}; }
+  static std::vector<sample<params>> matrix(unsigned) { return {{{1000}, quick_part::ends}, {{10}}, {{100'000}}}; }
   static std::vector<claim> claims() { return {}; }
   /// One of each kind: a word, a mutex, an array and stripes; the arrays differ by padding, which `increment` asks for.
   template <class C>
-  static constexpr bool in_quick = C::facts.baseline || C::facts.name == "padded_64" || C::facts.name == "striped";
+  static constexpr quick_part quick_at_most =
+      C::facts.baseline || C::facts.name == "padded_64" || C::facts.name == "striped" ? quick_part::ends
+                                                                                      : quick_part::none;
   template <class>
   static constexpr std::string_view not_applicable{};
   template <class C>

@@ -34,7 +34,7 @@ struct critical_section {
   };
 
   static std::vector<sample<params>> matrix(unsigned) {
-    return {{{0, 0}, true}, {{100, 200}, true}, {{0, 100}}, {{1000, 0}}, {{100, 2000}}};
+    return {{{0, 0}, quick_part::whole}, {{100, 200}, quick_part::main}, {{0, 100}}, {{1000, 0}}, {{100, 2000}}};
   }
 
   static std::vector<claim> claims() {

@@ -31,7 +31,7 @@ struct empty {
     template <class V>
     void visit(V) const {}
   };
-  static std::vector<sample<params>> matrix(unsigned) { return {{{}, true}}; }
+  static std::vector<sample<params>> matrix(unsigned) { return {{{}, quick_part::whole}}; }
   static std::vector<claim> claims() { return {}; }
   template <class>
   static constexpr std::string_view not_applicable{};

@@ -33,7 +33,7 @@ struct keyed_counters {
   };
 
   static std::vector<sample<params>> matrix(unsigned) {
-    return {{{1024, key_skew::uniform}, true}, {{1024, key_skew::zipf}}, {{16, key_skew::uniform}}};
+    return {{{1024, key_skew::uniform}, quick_part::main}, {{1024, key_skew::zipf}}, {{16, key_skew::uniform}}};
   }
 
   static std::vector<claim> claims() {
@@ -53,7 +53,10 @@ struct keyed_counters {
 
   /// One lock for all keys is asked in critical_section already; here two of them stand for it.
   template <class L>
-  static constexpr bool in_quick = keyed_lock<L> || L::facts.name == "std_mutex" || L::facts.name == "ttas";
+  static constexpr quick_part quick_at_most =
+      keyed_lock<L>                                             ? quick_part::main
+      : L::facts.name == "std_mutex" || L::facts.name == "ttas" ? quick_part::ends
+                                                                : quick_part::none;
 
   template <class L>
   static constexpr std::string_view not_applicable =

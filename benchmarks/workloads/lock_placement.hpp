@@ -33,7 +33,9 @@ struct lock_placement {
   };
 
   static std::vector<sample<params>> matrix(unsigned) {
-    return {{{place::data_line}, true}, {{place::own_line}, true}, {{place::pointer}, true}};
+    return {{{place::data_line}, quick_part::ends},
+            {{place::own_line}, quick_part::ends},
+            {{place::pointer}, quick_part::ends}};
   }
 
   static std::vector<claim> claims() {
@@ -48,7 +50,8 @@ struct lock_placement {
 
   /// The mutex that most code has and a plain spin lock: the others differ by their own words, not by where they lie.
   template <class L>
-  static constexpr bool in_quick = L::facts.name == "std_mutex" || L::facts.name == "ttas";
+  static constexpr quick_part quick_at_most =
+      L::facts.name == "std_mutex" || L::facts.name == "ttas" ? quick_part::ends : quick_part::none;
 
   template <class L>
   static constexpr std::string_view not_applicable =

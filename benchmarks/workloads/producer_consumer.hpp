@@ -44,11 +44,11 @@ struct producer_consumer {
   };
 
   static std::vector<sample<params>> matrix(unsigned n) {
-    std::vector<sample<params>> out{{{shape::pairs, n, n, 1, 1024}, true}};
+    std::vector<sample<params>> out{{{shape::pairs, n, n, 1, 1024}, quick_part::whole}};
     for (const std::uint32_t capacity : {2U, 64U, 65536U}) out.push_back({{shape::pairs, n, n, 1, capacity}});
     out.push_back({{shape::pairs, n, n, 16, 1024}});
     if (n < 2) return out;
-    out.push_back({{shape::n_to_n, n - n / 2, n / 2, 1, 1024}, true});  // 1:1 at two threads
+    out.push_back({{shape::n_to_n, n - n / 2, n / 2, 1, 1024}, quick_part::main});  // 1:1 at two threads
     out.push_back({{shape::n_to_n, n - n / 2, n / 2, 16, 1024}});
     out.push_back({{shape::one_to_n, 1, n - 1, 1, 1024}});
     out.push_back({{shape::n_to_one, n - 1, 1, 1, 1024}});

@@ -29,7 +29,9 @@ struct read_mostly_map {
     }
   };
 
-  static std::vector<sample<params>> matrix(unsigned) { return {{{50}}, {{90}, true}, {{99}, true}, {{100}}}; }
+  static std::vector<sample<params>> matrix(unsigned) {
+    return {{{50}}, {{90}, quick_part::ends}, {{99}, quick_part::main}, {{100}}};
+  }
 
   static std::vector<claim> claims() {
     std::vector<claim> out;

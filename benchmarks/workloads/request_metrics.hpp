@@ -27,7 +27,7 @@ struct request_metrics {
       v("snapshot_every", snapshot_every);
     }
   };
-  static std::vector<sample<params>> matrix(unsigned) { return {{{100}, true}, {{10}}, {{10'000}}}; }
+  static std::vector<sample<params>> matrix(unsigned) { return {{{100}, quick_part::whole}, {{10}}, {{10'000}}}; }
   static std::vector<claim> claims() {
     return {{.id = "mutex_for_several_fields",
              .statement = "Two loose atomics are at least as fast as a mutex around both counts (and may tear)",

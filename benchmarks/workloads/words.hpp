@@ -100,7 +100,7 @@ struct single_word {
     template <class V>
     void visit(V) const {}
   };
-  static std::vector<sample<params>> matrix(unsigned) { return {{{}, true}}; }
+  static std::vector<sample<params>> matrix(unsigned) { return {{{}, quick_part::whole}}; }
   static std::vector<claim> claims() {
     return {
         {.id = "atomics_for_counters",
@@ -126,6 +126,12 @@ struct single_word {
          .worse = "fetch_add_relaxed",
          .at_least = 0.9}};
   }
+  /// The strongest order of each operation at every count; the weaker ones beside it at one thread and on all.
+  template <class A>
+  static constexpr quick_part quick_at_most = A::facts.baseline || A::facts.name.ends_with("_seq_cst")
+                                                  ? quick_part::whole
+                                                  : quick_part::ends;
+
   template <class>
   static constexpr std::string_view not_applicable{};
   template <class W>

@@ -52,7 +52,7 @@ struct planted {
     template <class V>
     void visit(V) const {}
   };
-  static std::vector<sample<params>> matrix(unsigned) { return {{{}, true}}; }
+  static std::vector<sample<params>> matrix(unsigned) { return {{{}, quick_part::whole}}; }
   static std::vector<claim> claims() { return {}; }
   template <class>
   static constexpr std::string_view not_applicable{};

@@ -10,12 +10,12 @@
 #include <thread>
 #include <vector>
 
-#include "primitives/catalogue.hpp"
 #include "primitives/lock/padded.hpp"
 #include "tests/primitives/lock_checks.hpp"
 #include "tests/support/catalogue_filter.hpp"
 #include "tests/support/catalogue_types.hpp"
 #include "tests/support/stress.hpp"
+#include "tests/support/tested.hpp"
 
 namespace contend {
 namespace {
@@ -51,7 +51,7 @@ struct excluding {
   template <class L>
   static constexpr bool keeps = excludes<L>;
 };
-using excluding_locks = testing::types_of<testing::filtered<excluding, locks>>;
+using excluding_locks = testing::types_of<testing::filtered<excluding, tested::locks>>;
 template <class L>
 class lock_conformance : public ::testing::Test {};
 TYPED_TEST_SUITE(lock_conformance, excluding_locks, testing::name_by_facts);
@@ -138,7 +138,7 @@ struct first_come_first_served {
   template <class L>
   static constexpr bool keeps = L::facts.admits == admission::fifo;
 };
-using fifo_locks = testing::types_of<testing::filtered<first_come_first_served, locks>>;
+using fifo_locks = testing::types_of<testing::filtered<first_come_first_served, tested::locks>>;
 template <class L>
 class fifo_conformance : public ::testing::Test {};
 TYPED_TEST_SUITE(fifo_conformance, fifo_locks, testing::name_by_facts);
@@ -183,7 +183,7 @@ struct timed {
   template <class L>
   static constexpr bool keeps = timed_lock<L>;
 };
-using timed_locks = testing::types_of<testing::filtered<timed, locks>>;
+using timed_locks = testing::types_of<testing::filtered<timed, tested::locks>>;
 template <class L>
 class timed_conformance : public ::testing::Test {};
 TYPED_TEST_SUITE(timed_conformance, timed_locks, testing::name_by_facts);

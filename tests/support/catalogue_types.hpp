@@ -8,6 +8,12 @@
 
 #include "primitives/facts.hpp"
 
+/// GoogleTest's typed suites may be empty here (its own Types<> has no end of the list): they register nothing.
+template <>
+struct testing::internal::ProxyTypeList<> {
+  using type = None;
+};
+
 namespace contend::testing {
 
 namespace detail {

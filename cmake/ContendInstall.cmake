@@ -24,7 +24,7 @@ install(EXPORT contend_primitives NAMESPACE contend:: FILE contend-primitives.cm
 
 # The benchmark library and everything that it stands on; a target that is missing here is named by CMake's error.
 set(bench_targets)
-foreach(target contend_options contend_build_info contend_record contend_host contend_counters contend_bench)
+foreach(target contend_options contend_build_info contend_record contend_host contend_counters contend_pfm contend_bench)
   if(TARGET ${target})
     list(APPEND bench_targets ${target})
   endif()

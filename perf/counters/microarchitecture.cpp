@@ -27,7 +27,6 @@ constexpr std::array x86_models{
     x86_model{"GenuineIntel", 6, 0x55, 0x55, 0, 4, "skx"},
     x86_model{"GenuineIntel", 6, 0x55, 0x55, 5, 15, "clx"},  // 10 and 11 are Cooper Lake
     x86_model{"GenuineIntel", 6, 0x7d, 0x7e, 0, any, "icl"},
-    x86_model{"GenuineIntel", 6, 0xa7, 0xa7, 0, any, "icl"},  // Rocket Lake
     x86_model{"GenuineIntel", 6, 0x6a, 0x6a, 0, any, "icx"},
     x86_model{"GenuineIntel", 6, 0x6c, 0x6c, 0, any, "icx"},
     x86_model{"GenuineIntel", 6, 0x8f, 0x8f, 0, any, "spr"},

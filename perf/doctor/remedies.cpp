@@ -27,15 +27,8 @@ std::string sentence(std::string clause) {
 
 /// What keeps the machine as a whole from counting, or from counting on the kernel's side.
 std::optional<counters::obstacle> counter_obstacle(const facts& known) {
-  if (!known.counting) return std::nullopt;
-  const auto& found = known.counting->found;
-  if (!found.hardware) return found.why;
-  if (found.kernel_side) return std::nullopt;
-  for (const auto& one : found.events)
-    if (one.what.from == counters::origin::perf_event && one.what.where == counters::side::kernel &&
-        !one.why.caveat.empty())
-      return one.why;
-  return std::nullopt;
+  if (!known.counting || (known.counting->found.hardware && known.counting->found.kernel_side)) return std::nullopt;
+  return known.counting->found.why;
 }
 
 bool multiplexed(const facts& known) {

@@ -216,12 +216,7 @@ verdict judge_hardware(const facts& known) {
                         found.kernel_side ? "" : ", user space only"});
   std::vector<std::string> because;
   if (scaled > 0) because.push_back(joined({std::to_string(scaled), " take turns on the counters and are scaled"}));
-  if (!found.kernel_side) {
-    const auto kernel = std::find_if(found.events.begin(), found.events.end(), [](const auto& one) {
-      return hardware_event(one.what) && one.what.where == counters::side::kernel && !one.why.reason.empty();
-    });
-    if (kernel != found.events.end()) because.push_back(kernel->why.reason);
-  }
+  if (!found.kernel_side && !found.why.reason.empty()) because.push_back(found.why.reason);
   if (!known.counting->refused.empty())
     because.push_back(joined({"this CPU has no event for ", count_of(known.counting->refused.size(), "other metric")}));
   if (known.counting->microarchitecture.empty())

@@ -80,7 +80,7 @@ inline countable counts(state user, state kernel, const counters::obstacle& why)
   result.microarchitecture = "spr";
   result.found.hardware = user == state::counted || user == state::multiplexed;
   result.found.kernel_side = kernel == state::counted || kernel == state::multiplexed;
-  if (!result.found.hardware) result.found.why = why;
+  if (!result.found.hardware || !result.found.kernel_side) result.found.why = why;
   const auto reason = [&](state how) { return how == state::counted ? counters::obstacle{} : why; };
   for (const char* metric : {"cycles", "instructions"}) {
     result.found.events.push_back(event_of(metric, side::user, origin::perf_event, user, reason(user)));

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <ctime>
 #include <exception>
+#include <system_error>
 
 #include "contend_build_info.hpp"
 #include "perf/doctor/page.hpp"
@@ -22,8 +23,8 @@ using steady = std::chrono::steady_clock;
 
 double seconds_since(steady::time_point start) { return std::chrono::duration<double>(steady::now() - start).count(); }
 
-std::optional<countable> examine_counting() {
-#ifdef CONTEND_HAS_COUNTERS
+/// Nothing if the threads to try it with cannot be had.
+std::optional<countable> examine_counting() try {
   countable counting;
   counting.around = counters::read_surroundings();
   counting.microarchitecture = counters::this_microarchitecture();
@@ -31,9 +32,8 @@ std::optional<countable> examine_counting() {
   counting.refused = std::move(choice.refused);
   counting.found = counters::probe(choice.events);
   return counting;
-#else
+} catch (const std::system_error&) {
   return std::nullopt;
-#endif
 }
 
 std::string utc_now() {

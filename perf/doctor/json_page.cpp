@@ -30,12 +30,13 @@ const char* name_of(counters::state how) {
 
 json event_json(const counters::event_status& one) {
   const bool perf = one.what.from == counters::origin::perf_event;
+  const bool ran = one.how != counters::state::failed && one.how != counters::state::unsupported;
   return {{"metric", one.what.metric},
           {"side", !perf                                      ? json()
                    : one.what.where == counters::side::kernel ? json("kernel")
                                                               : json("user")},
           {"state", name_of(one.how)},
-          {"running", one.running},
+          {"running", ran ? json(one.running) : json()},
           {"name", or_null(one.what.name)},
           {"type", perf ? json(one.what.type) : json()},
           {"config", perf ? json(hexadecimal(one.what.config)) : json()},

@@ -146,21 +146,25 @@ std::string verdict_text(const verdict& one, const diagnosis& found, bool every_
   return text + numbers;
 }
 
+/// Whether a verdict gives this reason. What it says itself ("no hardware counters: ") may be left out there.
+bool said_above(const diagnosis& found, const std::string& reason) {
+  return std::any_of(found.trust.begin(), found.trust.end(), [&](const verdict& one) {
+    return !one.because.empty() && (one.because.find(reason) != std::string::npos ||
+                                    (one.what == "hardware_counters" && reason.ends_with(one.because)));
+  });
+}
+
 void put_events(page& out, const facts& known, const diagnosis& found) {
   if (!known.counting || !known.counting->found.hardware) return;  // one reason for all: the verdict has it
-  const auto said = [&](const std::string& reason) {
-    return std::any_of(found.trust.begin(), found.trust.end(),
-                       [&](const verdict& one) { return one.because.find(reason) != std::string::npos; });
-  };
   bool first = true;
   for (const event_group& group : group_events(*known.counting)) {
     if (group.metrics.empty()) continue;
     std::string list;
     for (const auto& metric : group.metrics) list.append(list.empty() ? "" : ", ").append(metric);
     out.block(first ? "events" : "", bold,
-              group.reason.empty() ? joined({"counted: ", list})
-              : said(group.reason) ? joined({"not: ", list, ", see above"})
-                                   : joined({"not: ", list, ": ", group.reason}));
+              group.reason.empty()              ? joined({"counted: ", list})
+              : said_above(found, group.reason) ? joined({"not: ", list, ", see above"})
+                                                : joined({"not: ", list, ": ", group.reason}));
     first = false;
   }
 }
@@ -204,21 +208,47 @@ std::string code_of(const counters::event& what) {
   return what.config1 == 0 ? text : joined({text, "+"});
 }
 
-/// Every event with its raw code, running share and source; wider than the page where the names are.
-void put_every_event(page& out, const countable& counting) {
+std::string fate_of(const counters::event_status& one) {
+  const std::string share = joined({" ", plain(one.running * 100), " %"});
+  switch (one.how) {
+    case counters::state::counted:
+      return joined({"counted", share});
+    case counters::state::multiplexed:
+      return joined({"scaled", share});
+    case counters::state::starved:
+      return joined({"starved", share});
+    case counters::state::unsupported:
+      return "reads 0";
+    case counters::state::failed:
+      break;
+  }
+  return "not opened";
+}
+
+/// Every event with its raw code, what came of it with the share of the time that it ran, its name and source; under
+/// it why it is not counted, unless the verdicts say so. Wider than the page where names and sources are.
+void put_every_event(page& out, const countable& counting, const diagnosis& found) {
+  const auto row = [](const std::string& event, const std::string& code, const std::string& fate,
+                      const std::string& source) {
+    return joined({left(event, 22), " ", left(code, 12), " ", left(fate, 14), " ", source});
+  };
+  const auto why = [&](const std::string& reason) {
+    if (!reason.empty() && !said_above(found, reason))
+      for (const auto& text : fill(pieces_of(reason), page_width - 2)) out.line(joined({"  ", text}));
+  };
   out.line("");
-  out.line(
-      out.dye(bold, joined({left("event", 36), left("type:config", 16), left("running", 9), "source, or why not"})));
+  out.line(out.dye(bold, row("event", "type:config", "fate, running", "name and source")));
   for (const auto& one : counting.found.events) {
     const bool kernel = one.what.from == counters::origin::perf_event && one.what.where == counters::side::kernel;
-    const bool works = one.how == counters::state::counted || one.how == counters::state::multiplexed;
-    out.line(
-        joined({left(joined({one.what.metric, kernel ? " (kernel)" : ""}), 36), left(code_of(one.what), 16),
-                left(works ? joined({plain(one.running * 100), " %"}) : "-", 9),
-                works ? joined({one.what.name, one.what.name.empty() ? "" : ", ", one.what.source}) : one.why.reason}));
+    const std::string& name = one.what.name;
+    out.line(row(joined({one.what.metric, kernel ? " (kernel)" : ""}), code_of(one.what), fate_of(one),
+                 joined({name, name.empty() || one.what.source.empty() ? "" : "; ", one.what.source})));
+    why(one.why.reason);
   }
-  for (const auto& [metric, why] : counting.refused)
-    out.line(joined({left(metric, 36), left("none", 16), left("-", 9), why.reason}));
+  for (const auto& [metric, obstacle] : counting.refused) {
+    out.line(row(metric, "none", "no such event", ""));
+    why(obstacle.reason);
+  }
 }
 
 }  // namespace
@@ -238,7 +268,7 @@ std::string text_page(const facts& known, const diagnosis& found, const page_sty
   if (style.verbose && known.environment.is_object() && known.environment.contains("details"))
     for (const auto& [caveat, sentence] : known.environment["details"].items())
       out.block("caveat", bold, joined({caveat, ": ", sentence.get<std::string>()}));
-  if (style.verbose && known.counting) put_every_event(out, *known.counting);
+  if (style.verbose && known.counting) put_every_event(out, *known.counting, found);
   return out.text();
 }
 

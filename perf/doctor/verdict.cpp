@@ -192,7 +192,7 @@ verdict judge_core_to_core(const facts& known, const view& of) {
 bool hardware_event(const counters::event& one) { return one.from == counters::origin::perf_event; }
 
 verdict judge_hardware(const facts& known) {
-  verdict result{"hardware_counters", level::unknown, "this program was built without the counters", "", ""};
+  verdict result{"hardware_counters", level::unknown, "could not be tried", "", ""};
   if (!known.counting) return result;
   const auto& found = known.counting->found;
   if (!found.hardware) {
@@ -232,7 +232,7 @@ std::string spoken(std::string name) {
 }
 
 verdict judge_software(const facts& known) {
-  verdict result{"software_events", level::unknown, "this program was built without the counters", "", ""};
+  verdict result{"software_events", level::unknown, "could not be tried", "", ""};
   if (!known.counting) return result;
   std::vector<std::string> counted, missing;
   std::string reason;

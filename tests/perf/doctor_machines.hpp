@@ -74,6 +74,14 @@ inline counters::event_status event_of(const char* metric, side where, origin fr
   return one;
 }
 
+/// What perf/counters says when the kernel answers `error` to cycles on that side.
+inline counters::obstacle refusal(int error, side where, const counters::surroundings& around) {
+  counters::event cycles;
+  cycles.metric = "cycles";
+  cycles.where = where;
+  return counters::why_not(error, cycles, around);
+}
+
 /// Hardware events with these fates, and page faults and context switches that always count.
 inline countable counts(state user, state kernel, const counters::obstacle& why) {
   countable result;

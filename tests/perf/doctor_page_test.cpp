@@ -115,6 +115,18 @@ TEST(page, verbose_lists_every_event_with_its_code) {
   EXPECT_TRUE(contains(page, "cycles (kernel)"));
   EXPECT_TRUE(contains(page, "0:0x1d1"));
   EXPECT_TRUE(contains(page, "getrusage"));
+  EXPECT_TRUE(contains(page, "cycles 0:0x1d1 counted 100 % VENDOR_NAME; a manual")) << page;
+  EXPECT_TRUE(contains(page, "cycles (kernel) 0:0x1d1 not opened VENDOR_NAME; a manual"));
+}
+
+TEST(page, a_share_that_was_not_measured_is_null_in_the_document) {
+  given here;
+  here.counting = counts(state::counted, state::failed, {"paranoid", "level 2", "Lower it."});
+  const facts known = here.made();
+  const auto events = json_page(known, judge(known))["counters"]["events"];
+  EXPECT_EQ(events[0]["running"], 1.0);
+  EXPECT_TRUE(events[1]["running"].is_null());
+  EXPECT_EQ(events[1]["why"]["caveat"], "paranoid");
 }
 
 TEST(layout, words_fill_lines_and_a_piece_is_never_broken) {

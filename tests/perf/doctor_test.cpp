@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <string>
 
 #include "perf/doctor/page.hpp"
@@ -223,11 +224,12 @@ TEST(counting, a_pmu_with_everything_open_is_good) {
   EXPECT_EQ(on(found, "software_events").says, "trust page faults, context switches");
 }
 
-TEST(counting, paranoid_2_leaves_user_space_and_gives_the_cure) {
+TEST(counting, paranoid_2_leaves_user_space_and_gives_the_command) {
   given here;
-  here.counting =
-      counts(state::counted, state::failed,
-             {"paranoid", "kernel.perf_event_paranoid is 2", "Run sudo sysctl kernel.perf_event_paranoid=1."});
+  counters::surroundings around;
+  around.paranoid = 2;
+  around.pmu = true;
+  here.counting = counts(state::counted, state::failed, refusal(EACCES, side::kernel, around));
   const facts known = here.made();
   const diagnosis found = judge(known);
   const verdict& hardware = on(found, "hardware_counters");
@@ -239,29 +241,37 @@ TEST(counting, paranoid_2_leaves_user_space_and_gives_the_cure) {
   const auto groups = group_events(*known.counting);
   ASSERT_EQ(groups.size(), 2U);
   EXPECT_EQ(groups[1].metrics, (std::vector<std::string>{"cycles (kernel)", "instructions (kernel)"}));
+  EXPECT_TRUE(contains(text_page(known, found, {}), "not: cycles (kernel), instructions (kernel), see above"));
 }
 
 TEST(counting, a_virtual_machine_without_a_pmu_has_one_line_for_all_and_software_events_still) {
   given here = virtual_machine();
-  here.counting = counts(state::failed, state::failed, {"no_pmu", "KVM gives this machine no PMU", "Enable the vPMU."});
+  counters::surroundings around;
+  around.hypervisor = "KVM";
+  here.counting = counts(state::failed, state::failed, refusal(ENOENT, side::user, around));
   const facts known = here.made();
   const diagnosis found = judge(known);
   EXPECT_EQ(on(found, "hardware_counters").trust, level::none);
-  EXPECT_EQ(on(found, "hardware_counters").because, "KVM gives this machine no PMU");
-  EXPECT_TRUE(suggests(found, "Enable the vPMU."));
+  EXPECT_EQ(on(found, "hardware_counters").because, "KVM gives this virtual machine no PMU (ENOENT)");
+  EXPECT_TRUE(suggests(found, "-cpu host,pmu=on"));
   EXPECT_EQ(on(found, "software_events").trust, level::good);
   const std::string page = text_page(known, found, {});
-  EXPECT_EQ(page.find("gives this machine"), page.rfind("gives this machine")) << page;
+  EXPECT_EQ(page.find("no PMU ("), page.rfind("no PMU (")) << page;
 }
 
 TEST(counting, seccomp_is_told_with_its_own_cure) {
   given here;
-  here.counting = counts(state::failed, state::failed,
-                         {"seccomp", "the container's seccomp filter forbids perf_event_open",
-                          "Start it with docker run --security-opt seccomp=unconfined."});
+  counters::surroundings around;
+  around.seccomp = true;
+  here.counting = counts(state::failed, state::failed, refusal(EPERM, side::user, around));
   const diagnosis found = judge(here.made());
   EXPECT_EQ(on(found, "hardware_counters").trust, level::none);
-  EXPECT_TRUE(contains(on(found, "hardware_counters").advice, "--security-opt seccomp=unconfined"));
+  EXPECT_TRUE(contains(on(found, "hardware_counters").because, "seccomp filter"));
+  EXPECT_TRUE(contains(on(found, "hardware_counters").advice, "--security-opt seccomp="));
+  for (const remedy& one : found.to_do) {
+    EXPECT_TRUE(one.text.front() >= 'A' && one.text.front() <= 'Z') << one.text;
+    EXPECT_EQ(one.text.back(), '.') << one.text;
+  }
 }
 
 TEST(counting, events_that_take_turns_ask_for_the_watchdogs_counter) {

@@ -263,7 +263,7 @@ std::string text_page(const facts& known, const diagnosis& found, const page_sty
   put_events(out, known, found);
   out.line("");
   put_to_do(out, found, style.verbose);
-  out.line("");
+  if (!known.first.empty()) out.line("");
   put_matrix(out, known);
   if (style.verbose && known.environment.is_object() && known.environment.contains("details"))
     for (const auto& [caveat, sentence] : known.environment["details"].items())

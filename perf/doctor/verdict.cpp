@@ -91,7 +91,7 @@ verdict judge_timings(const facts& known, const view& of) {
   const bool disturbed = !because.empty();
   because.push_back(machine_kind(of));
   if (const auto moved = drift_of(known); moved && moved->drifted)
-    because.push_back(joined({"processor ", std::to_string(moved->worst_cpu), " moves"}));
+    because.push_back(joined({"latency to processor ", std::to_string(moved->worst_cpu), " changes"}));
   const auto clock = clock_faults(of);
   because.insert(because.end(), clock.begin(), clock.end());
   const auto rest = calm(of);

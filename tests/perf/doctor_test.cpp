@@ -178,7 +178,7 @@ TEST(core_to_core, a_processor_that_moved_is_named) {
   const verdict found = on(judge(known), "core_to_core");
   EXPECT_EQ(found.trust, level::limited);
   EXPECT_TRUE(contains(found.says, "changing while one looks"));
-  EXPECT_TRUE(contains(on(judge(known), "timings").because, "processor 3 moves"));
+  EXPECT_TRUE(contains(on(judge(known), "timings").because, "latency to processor 3 changes"));
   EXPECT_TRUE(contains(found.because, "processor 3 changed by a factor of 3 in 1 s")) << found.because;
 }
 

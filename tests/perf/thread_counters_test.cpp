@@ -12,6 +12,14 @@
 #include <thread>
 #include <vector>
 
+#if defined(__SANITIZE_THREAD__)
+#define CONTEND_THREAD_SANITIZER
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define CONTEND_THREAD_SANITIZER
+#endif
+#endif
+
 namespace {
 
 using namespace contend::counters;
@@ -95,7 +103,11 @@ TEST_P(exact, voluntary_switches_of_each_thread) {
     });
   for (auto& one : team) one.join();
   for (unsigned t = 0; t < GetParam(); ++t) {
+#if defined(CONTEND_THREAD_SANITIZER)  // its runtime makes threads wait for each other now and then
+    EXPECT_GE(counted[t][0], 50 + t) << "thread " << t;
+#else
     EXPECT_EQ(counted[t][0], 50 + t) << "thread " << t;
+#endif
     EXPECT_GE(counted[t][1], 0);
     EXPECT_EQ(counted[t][2], counted[t][0] + counted[t][1]);
   }

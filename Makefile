@@ -45,6 +45,11 @@ test: ## build everything and run the tests
 	@cmake/setup.sh build test
 	@cmake/build.sh release test --label-exclude stress
 
+.PHONY: test-pmu
+test-pmu: ## count on an emulated machine that has a PMU, and on one that has none
+	@cmake/setup.sh build pmu
+	@tests/pmu_vm/run.sh
+
 .PHONY: check
 check: ## the tests, long ones too, then under sanitizers and clang, then lint
 	@cmake/setup.sh build test browser format check peers

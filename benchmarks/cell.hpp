@@ -23,7 +23,17 @@
 namespace contend::bench {
 
 /// What a trial measures. Each kind has trials of its own, because a probe changes what it watches.
-enum class trial_kind { throughput, latency, handoff };
+enum class trial_kind { throughput, latency, handoff, counters };
+
+/// What is switched on around a thread's steps, once they have settled, and off after the last: its event counters.
+class meter {
+ public:
+  virtual void begin() noexcept = 0;
+  virtual void end() noexcept = 0;
+
+ protected:
+  ~meter() = default;
+};
 
 /// Stop flag on a line of its own: read once per batch by every thread, written once.
 struct alignas(platform::cache_line) stop_flag {
@@ -37,7 +47,8 @@ class runnable {
  public:
   virtual ~runnable() = default;
   /// Runs steps as thread number `thread` until `stop` is raised; read once per batch (at most about 0.5 ms).
-  virtual thread_counts run(unsigned thread, const stop_flag& stop) = 0;
+  /// Counter trials have a meter, which is on from after the first steps to after the last one; in others it is null.
+  virtual thread_counts run(unsigned thread, const stop_flag& stop, meter* around) = 0;
   virtual void stop() = 0;
   virtual std::string check(std::span<const thread_counts> counts) = 0;
   /// Latency trials: every thread's waiting times merged. Empty in other trials.
@@ -152,15 +163,28 @@ inline std::uint64_t late_share(std::uint64_t done, std::chrono::nanoseconds aft
                                     static_cast<double>(whole.count()));
 }
 
+/// The steps that come before a meter is switched on: they touch every page and fill the caches.
+inline constexpr unsigned settling_steps = 16;
+
 /// Steps in batches that grow until one takes 50 µs, so that neither the flag nor the clock shows in the result.
 template <class State, class Probe>
-thread_counts run_batches(State& state, Probe& probe, unsigned thread, const stop_flag& stop) {
+thread_counts run_batches(State& state, Probe& probe, unsigned thread, const stop_flag& stop, meter* around) {
   using clock = std::chrono::steady_clock;
   constexpr auto long_enough = std::chrono::microseconds(50);
   constexpr auto too_long = std::chrono::microseconds(500);
   thread_counts counts;
   unsigned batch = 1;
   if constexpr (requires { state.enter(thread); }) state.enter(thread);
+  std::uint64_t settled = 0;
+  if (around != nullptr) {
+    for (unsigned i = 0; i < settling_steps && !stop.raised(); ++i) {
+      const step_result result = state.step(probe, thread);
+      counts.done += result.done;
+      counts.failed += result.failed;
+    }
+    settled = counts.done;
+    around->begin();
+  }
   auto before = clock::now();
   while (!stop.raised()) {
     const std::uint64_t done_before = counts.done;
@@ -181,6 +205,10 @@ thread_counts run_batches(State& state, Probe& probe, unsigned thread, const sto
       batch /= 2;
     before = now;
   }
+  if (around != nullptr) {
+    around->end();
+    counts.metered = counts.done - settled;
+  }
   if constexpr (requires { state.leave(thread); }) state.leave(thread);
   return counts;
 }
@@ -192,17 +220,17 @@ class trial_of final : public runnable {
   trial_of(const Params& params, unsigned threads) : state_(params, threads) {
     if constexpr (kind == trial_kind::latency) probes_.resize(threads);
   }
-  thread_counts run(unsigned thread, const stop_flag& stop) override {
+  thread_counts run(unsigned thread, const stop_flag& stop, meter* around) override {
     if constexpr (kind == trial_kind::throughput) {
       no_probe probe;
-      return run_batches(state_, probe, thread, stop);
+      return run_batches(state_, probe, thread, stop, around);
     } else if constexpr (kind == trial_kind::latency) {
       // Built by the thread itself, on its own pages.
       probes_[thread] = std::make_unique<latency_probe>();
-      return run_batches(state_, *probes_[thread], thread, stop);
+      return run_batches(state_, *probes_[thread], thread, stop, around);
     } else {
       handoff_probe probe(owner_);
-      return run_batches(state_, probe, thread, stop);
+      return run_batches(state_, probe, thread, stop, around);
     }
   }
   void stop() override { state_.stop(); }
@@ -230,7 +258,8 @@ class trial_of final : public runnable {
 }  // namespace detail
 
 /// Makes the factory of a cell: the only place where workload, primitive and probe meet.
-/// Handoff trials exist only where one owner at a time is certain (`exclusive`).
+/// Handoff trials exist only where one owner at a time is certain (`exclusive`); counter trials are throughput trials
+/// with a meter, so that what is counted is what was timed.
 template <class State, bool exclusive, class Params>
 auto factory_of(const Params& params, unsigned threads) {
   return [=](trial_kind kind) -> std::unique_ptr<runnable> {

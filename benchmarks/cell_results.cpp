@@ -44,21 +44,29 @@ std::vector<double> within_roles(const std::vector<double>& shares, const std::v
 
 }  // namespace
 
+record::cell_record blank_record(const cell& what, std::string lens, std::string placement,
+                                 unsigned usable_processors) {
+  record::cell_record record;
+  record.lens = std::move(lens);
+  record.family = what.family;
+  record.name = what.name;
+  record.workload = what.workload;
+  record.primitive = what.about.name;
+  record.baseline = what.about.baseline;
+  record.threads = what.threads;
+  record.placement = std::move(placement);
+  for (const auto& [name, value] : what.params) record.params[name] = to_json(value);
+  if (!what.not_applicable.empty()) record.caveats.emplace("not_applicable", what.not_applicable);
+  if (what.threads > usable_processors)
+    record.caveats.emplace("oversubscribed",
+                           fmt::format("{} threads on {} usable processors", what.threads, usable_processors));
+  return record;
+}
+
 cell_results::cell_results(const cell& what, std::string placement, unsigned usable_processors)
     : what_(what), usable_(usable_processors) {
-  record_.lens = "time";
-  record_.family = what.family;
-  record_.name = what.name;
-  record_.workload = what.workload;
-  record_.primitive = what.about.name;
-  record_.baseline = what.about.baseline;
-  record_.threads = what.threads;
-  record_.placement = std::move(placement);
-  for (const auto& [name, value] : what.params) record_.params[name] = to_json(value);
+  record_ = blank_record(what, "time", std::move(placement), usable_);
   for (const auto& [name, unit] : record::time_metrics()) record_.metrics[name] = {unit, {}};
-  if (!what.not_applicable.empty()) add_caveat("not_applicable", what.not_applicable);
-  if (what.threads > usable_)
-    add_caveat("oversubscribed", fmt::format("{} threads on {} usable processors", what.threads, usable_));
 }
 
 void cell_results::put(const char* metric, double value) {
@@ -72,7 +80,7 @@ std::optional<double> cell_results::add_throughput(const trial_result& trial, co
   for (auto& [name, one] : record_.metrics) one.samples.resize(repetitions_, nan);
   record::thread_rows rows;
   std::vector<double> shares;
-  double done = 0, failed = 0, cpu_ns = 0, idle = 0, involuntary = 0, voluntary = 0;
+  double done = 0, failed = 0, cpu_ns = 0, idle = 0, involuntary = 0, voluntary = 0, faults = 0;
   // One window for all: a thread that got its processor late must not count as if it had run at its speed all along.
   const auto window = static_cast<double>(trial.window_ns);
   for (const auto& t : trial.threads) {
@@ -82,6 +90,7 @@ std::optional<double> cell_results::add_throughput(const trial_result& trial, co
     idle += std::max(0.0, 1 - static_cast<double>(t.cpu_ns) / window);
     involuntary += static_cast<double>(t.involuntary_switches);
     voluntary += static_cast<double>(t.voluntary_switches);
+    faults += static_cast<double>(t.page_faults);
     shares.push_back(static_cast<double>(t.done - t.late));
     rows.cpu.push_back(t.cpu);
     rows.operations.push_back(t.done - t.late);
@@ -106,6 +115,8 @@ std::optional<double> cell_results::add_throughput(const trial_result& trial, co
   put("ns_per_op_thread", 1e9 / per_second * threads);
   put("cpu_ns_per_op", cpu_ns / done);
   put("failed_per_op", failed / done);
+  put("context_switches_per_op", (involuntary + voluntary) / done);
+  put("page_faults_per_op", faults / done);
   if (const auto jain = record::jain_index(within_roles(shares, record_.rows.back().role))) put("jain_fairness", *jain);
   if (const auto range = record::min_max_share(shares)) {
     put("min_share", range->min);

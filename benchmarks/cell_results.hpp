@@ -19,7 +19,10 @@ struct disturbance {
   std::optional<double> throttled_ms;  ///< time for which the control group was stopped by its quota
 };
 
-/// Collects one cell's trials.
+/// A cell's record without any number, with the caveats that are known before it is tried.
+record::cell_record blank_record(const cell& what, std::string lens, std::string placement, unsigned usable_processors);
+
+/// Collects one cell's trials of the lens `time`.
 class cell_results {
  public:
   cell_results(const cell& what, std::string placement, unsigned usable_processors);

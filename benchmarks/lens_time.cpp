@@ -5,6 +5,7 @@
 
 #include <benchmark/benchmark.h>
 
+#include <cmath>
 #include <iostream>
 #include <memory>
 #include <sstream>
@@ -48,7 +49,8 @@ class several_reporters final : public benchmark::BenchmarkReporter {
 /// One repetition of one cell.
 class repetition {
  public:
-  repetition(const time_lens& lens, cell_results& into, const cell& what) : lens_(lens), into_(into), what_(what) {}
+  repetition(const time_lens& lens, cell_results& into, counter_results* counted, const cell& what)
+      : lens_(lens), into_(into), counted_(counted), what_(what) {}
 
   /// ns per operation, or nothing: then why() says it.
   std::optional<double> run() {
@@ -69,6 +71,7 @@ class repetition {
       if (!handoff) return std::nullopt;
       into_.add_handoff(*handoff);
     }
+    if (counted_ != nullptr && !lens_.events->events().empty() && !counted_->failed()) count();
     return ns_per_op;
   }
   const std::string& why() const { return why_; }
@@ -82,6 +85,14 @@ class repetition {
     if (failure.caveat != "interrupted") into_.add_failure(failure);
     return std::nullopt;
   }
+  /// A counter trial that fails costs the cell its events, not its times.
+  void count() {
+    auto outcome = lens_.trials.run(what_, trial_kind::counters, lens_.asked.window, lens_.events->events());
+    if (const auto* result = std::get_if<trial_result>(&outcome))
+      counted_->add(*result);
+    else if (const auto& failure = std::get<trial_failure>(outcome); failure.caveat != "interrupted")
+      counted_->add_failure(failure);
+  }
   std::nullopt_t give_up(const char* why) {
     why_ = why;
     return std::nullopt;
@@ -89,18 +100,20 @@ class repetition {
 
   const time_lens& lens_;
   cell_results& into_;
+  counter_results* counted_;
   const cell& what_;
   std::string why_;
 };
 
-void put_counters(benchmark::State& state, const cell_results& from) {
-  for (const auto& [name, one] : from.to_record().metrics)
-    if (!one.samples.empty()) state.counters[name] = one.samples.back();
+void put_counters(benchmark::State& state, const record::cell_record& from) {
+  for (const auto& [name, one] : from.metrics)
+    if (!one.samples.empty() && !std::isnan(one.samples.back())) state.counters[name] = one.samples.back();
 }
 
 }  // namespace
 
-std::string run_time_lens(const time_lens& lens, std::vector<cell_results>& results) {
+std::string run_time_lens(const time_lens& lens, std::vector<cell_results>& results,
+                          std::vector<counter_results>& counted) {
   std::map<std::string, unsigned> threads_of;
   std::size_t measured = 0;
   std::size_t finished = 0;
@@ -116,15 +129,17 @@ std::string run_time_lens(const time_lens& lens, std::vector<cell_results>& resu
     const auto& c = lens.chosen.cells[i];
     if (!c.skipped.empty()) continue;
     auto tries = std::make_shared<std::size_t>(0);
+    counter_results* const events = lens.events == nullptr ? nullptr : &counted[i];
     benchmark::RegisterBenchmark(c.what->name.c_str(),
-                                 [&, tries, what = c.what, into = &results[i]](benchmark::State& state) {
-                                   repetition one(lens, *into, *what);
+                                 [&, tries, events, what = c.what, into = &results[i]](benchmark::State& state) {
+                                   repetition one(lens, *into, events, *what);
                                    const auto ns_per_op = one.run();
                                    if (!ns_per_op) state.SkipWithError(one.why().c_str());
                                    for (auto _ : state) {
                                      state.SetIterationTime(*ns_per_op * 1e-9);
                                    }
-                                   if (ns_per_op) put_counters(state, *into);
+                                   if (ns_per_op) put_counters(state, into->to_record());
+                                   if (ns_per_op && events != nullptr) put_counters(state, events->to_record());
                                    if (lens.interrupted != 0) return;
                                    finished += ++*tries == repetitions;
                                    progress.step(what->name, finished);

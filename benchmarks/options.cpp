@@ -63,7 +63,8 @@ constexpr std::array refused{
     refused_flag{"--benchmark_min_time", "a trial runs for a fixed time; use --window-ms"},
     refused_flag{"--benchmark_min_warmup_time",
                  "trials of all cells are shuffled, so none is warmed up; use --repetitions"},
-    refused_flag{"--benchmark_perf_counters", "its counters are shared by all threads and so wrong for them"},
+    refused_flag{"--benchmark_perf_counters",
+                 "its counters are shared by all threads and so wrong for them; use --events"},
     refused_flag{"--benchmark_dry_run", "use --plan"},
 };
 enum class takes { truth, repetitions, text, one_of };
@@ -175,6 +176,8 @@ options parse_options(int argc, char** argv) {
   double latency_window_ms = 0;
   double limit_s = 3;
   bool no_report = false;
+  std::string lens = "time,counters";
+  std::string events;
   app.add_option("--profile", out.profile, "quick: a sample in a few minutes; full: every parameter set")
       ->capture_default_str();
   app.add_option("--threads", threads, "Thread counts, such as 1,2,4 (default: 1, 2, 4 … processors, and twice that)");
@@ -190,6 +193,11 @@ options parse_options(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--placement", out.placement, "compact, spread or none: how threads are pinned")
       ->capture_default_str();
+  app.add_option("--lens", lens, "time, or time,counters: also count events per operation, in trials of their own")
+      ->capture_default_str();
+  app.add_option("--events", events,
+                 "What to count: metric names (cycles, modified_line_hit, page_faults …), libpfm4 names or raw codes "
+                 "(r01d1), each with :u or :k for user space or kernel alone; contend doctor lists them");
   app.add_option("--results", results, "Directory in which the run's own directory is made (default: results)");
   app.add_flag("--oversubscribe-spinners", out.oversubscribe_spinners,
                "Also run fifo spin locks with more threads than processors (they collapse)");
@@ -211,6 +219,13 @@ options parse_options(int argc, char** argv) {
     throw usage_error("--profile: '" + out.profile + "' is not a profile; expected quick or full");
   if (out.placement != "compact" && out.placement != "spread" && out.placement != "none")
     throw usage_error("--placement: '" + out.placement + "' is not a policy; expected compact, spread or none");
+  if (lens != "time" && lens != "time,counters" && lens != "counters,time")
+    throw usage_error("--lens: '" + lens + "' is not a choice of lenses; expected time or time,counters");
+  out.counting = lens != "time";
+  if (app.count("--events") > 0) {
+    if (!out.counting) throw usage_error("--events: nothing is counted with --lens time; leave one of them out");
+    out.events = events;
+  }
   if (!threads.empty() || app.count("--threads") > 0) out.threads = thread_list(threads);
   if (app.count("--repetitions") > 0) {
     out.repetitions = static_cast<int>(

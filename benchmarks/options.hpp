@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -27,6 +28,8 @@ struct options {
   std::chrono::microseconds latency_window{0};
   std::chrono::milliseconds cell_limit{3000};
   std::string placement = "compact";
+  bool counting = true;               ///< the lens `counters` beside `time`
+  std::optional<std::string> events;  ///< of --events; absent: the default ones
   std::filesystem::path results = "results";
   bool oversubscribe_spinners = false;
   bool plan = false;

@@ -144,14 +144,14 @@ run_record::run_record(const matrix& all, const options& asked, const selection&
   }
 }
 
-std::string run_record::text(const std::vector<cell_results>& results, bool complete, bool finished) const {
+std::string run_record::text(const cell_list& list, bool complete, bool finished) const {
   const double confidence = reached_confidence(asked_.repetitions);
   const auto ms = [](auto time) { return std::chrono::duration<double, std::milli>(time).count(); };
   std::set<std::string> families;
   std::string cells;  // a line each: a run has hundreds
-  for (const auto& one : results) {
-    cells += (cells.empty() ? "\n  " : ",\n  ") + record::to_text(record::to_json(one.to_record(), 0.95));
-    families.insert(one.to_record().family);
+  for (const auto* one : list) {
+    cells += (cells.empty() ? "\n  " : ",\n  ") + record::to_text(record::to_json(*one, 0.95));
+    families.insert(one->family);
   }
   const ordered_json dirty = build_info::dirty ? ordered_json(*build_info::dirty) : ordered_json(nullptr);
   const auto of_run = [&](ordered_json list) {
@@ -189,8 +189,8 @@ std::string run_record::text(const std::vector<cell_results>& results, bool comp
   return text + ",\n \"cells\": [" + cells + "\n ]\n}\n";
 }
 
-void run_record::write(const std::vector<cell_results>& results, bool complete, bool finished) const {
-  record::write_atomically(directory_ / "results.json", text(results, complete, finished));
+void run_record::write(const cell_list& cells, bool complete, bool finished) const {
+  record::write_atomically(directory_ / "results.json", text(cells, complete, finished));
 }
 
 void run_record::write_google(const std::string& text) const {

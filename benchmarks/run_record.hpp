@@ -20,6 +20,9 @@ nlohmann::ordered_json catalogue_json(const std::vector<catalogue_entry>& entrie
 nlohmann::ordered_json workloads_json(const matrix& all);
 nlohmann::ordered_json claims_json(const matrix& all);
 
+/// The cells of a record, of all lenses, in its order.
+using cell_list = std::vector<const record::cell_record*>;
+
 /// A run's directory and what is written into it.
 class run_record {
  public:
@@ -30,9 +33,9 @@ class run_record {
   void environment(nlohmann::ordered_json block) { environment_ = std::move(block); }
 
   /// Writes results.json as it is now, atomically; `complete` once all was measured. Throws std::system_error.
-  void write(const std::vector<cell_results>& results, bool complete, bool finished) const;
+  void write(const cell_list& cells, bool complete, bool finished) const;
   /// The same text, for the case that the directory is full.
-  std::string text(const std::vector<cell_results>& results, bool complete, bool finished) const;
+  std::string text(const cell_list& cells, bool complete, bool finished) const;
   /// Writes google_benchmark.json.
   void write_google(const std::string& text) const;
   /// Points <results>/latest to this run.

@@ -39,7 +39,7 @@ bool collapses(const cell& c, unsigned processors) {
   return c.threads > processors && in_order && spins;
 }
 
-/// Whether the quick profile has the cell. Where the thread counts were asked for, they are taken as they are.
+/// Whether the quick profile shows the cell. Where the thread counts were asked for, they are taken as they are.
 bool in_quick(const cell& c, const options& asked, unsigned processors) {
   const bool any_count = !asked.threads.empty();
   const bool ours = c.about.origin.empty();
@@ -47,13 +47,17 @@ bool in_quick(const cell& c, const options& asked, unsigned processors) {
     case quick_part::none:
       return false;
     case quick_part::ends:
-      return ours && (any_count || c.threads == 1 || c.threads == processors);
     case quick_part::whole:
       return ours;
     case quick_part::main:
       return ours || any_count || c.threads <= std::max(processors, 2U);
   }
   return false;
+}
+
+/// A cell that the quick profile shows and does not measure.
+bool between_the_ends(const cell& c, const options& asked, unsigned processors) {
+  return c.quick == quick_part::ends && asked.threads.empty() && c.threads != 1 && c.threads != processors;
 }
 
 }  // namespace
@@ -106,6 +110,9 @@ selection select(const matrix& all, const options& asked, unsigned processors) {
     std::string reason;
     if (!c.not_applicable.empty())
       reason = c.not_applicable;
+    else if (quick && between_the_ends(c, asked, processors))
+      reason = fmt::format("a side question, which the quick profile asks at 1 and {} threads; the full one has all",
+                           processors);
     else if (collapses(c, processors) && !asked.oversubscribe_spinners)
       reason =
           "a spin lock that serves in order collapses when the next in line has no processor; "
@@ -137,11 +144,12 @@ selection select(const matrix& all, const options& asked, unsigned processors) {
   return out;
 }
 
-std::chrono::duration<double> planned_time(const selection& chosen, const options& asked) {
+std::chrono::duration<double> planned_time(const selection& chosen, const options& asked, bool counter_trials) {
   std::chrono::duration<double> total{0};
   for (const auto& c : chosen.cells) {
     if (!c.skipped.empty()) continue;
     std::chrono::duration<double> one = asked.window + around_a_trial;
+    if (counter_trials) one += asked.window + around_a_trial;
     if (c.what->waits) one += asked.latency_window + around_a_trial;
     if (c.what->exclusive) one += asked.latency_window + around_a_trial;
     total += one * asked.repetitions;

@@ -35,6 +35,6 @@ selection select(const matrix& all, const options& asked, unsigned processors);
 std::vector<const cell*> chosen_by_name(const matrix& all, const options& asked);
 
 /// Time that the trials will take, without the core-to-core matrices and the report.
-std::chrono::duration<double> planned_time(const selection& chosen, const options& asked);
+std::chrono::duration<double> planned_time(const selection& chosen, const options& asked, bool counter_trials);
 
 }  // namespace contend::bench

@@ -13,6 +13,7 @@
 #include <set>
 
 #include "contend_build_info.hpp"
+#include "lens_counters.hpp"
 #include "lens_time.hpp"
 #include "perf/host/cgroup.hpp"
 #include "perf/host/topology.hpp"
@@ -38,6 +39,8 @@ void watch_signals() {
   ::sigaction(SIGHUP, &action, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
 }
+
+bool counts(const event_plan* events) { return events != nullptr && !events->events().empty(); }
 
 /// The catalogue as tables made from the types' own facts, so that a new primitive has its row with no further edit.
 void print_tables(const std::vector<catalogue_entry>& entries) {
@@ -72,8 +75,8 @@ int print_list(const matrix& all, const options& asked) {
   return 0;
 }
 
-int print_plan(const selection& chosen, const options& asked, unsigned processors) {
-  const auto time = planned_time(chosen, asked);
+int print_plan(const selection& chosen, const options& asked, unsigned processors, const event_plan* events) {
+  const auto time = planned_time(chosen, asked, counts(events));
   if (asked.json) {
     nlohmann::ordered_json cells = nlohmann::ordered_json::array();
     for (const auto& c : chosen.cells)
@@ -102,20 +105,27 @@ int print_plan(const selection& chosen, const options& asked, unsigned processor
       asked.repetitions, std::chrono::duration<double, std::milli>(asked.window).count(),
       std::chrono::duration<double, std::milli>(asked.latency_window).count(), processors, in_words(time));
   fmt::print("Rule: {}.\n", chosen.rule);
+  if (events == nullptr)
+    fmt::print("Events: none asked for.\n");
+  else if (counts(events))
+    fmt::print("Events: {} per operation, in trials of {:g} ms of their own.\n", events->events().size(),
+               std::chrono::duration<double, std::milli>(asked.window).count());
+  else
+    fmt::print("Events: none; {}\n", events->notice());
   return 0;
 }
 
 /// Writes the record where it belongs or, if that fails, where temporary files go: what was measured is not lost.
-bool save(const run_record& record, const std::vector<cell_results>& results, bool complete, bool finished) {
+bool save(const run_record& record, const cell_list& cells, bool complete, bool finished) {
   try {
-    record.write(results, complete, finished);
+    record.write(cells, complete, finished);
     return true;
   } catch (const std::system_error& error) {
     std::error_code none;
     const auto refuge = std::filesystem::temp_directory_path(none) / fmt::format("contend-results-{}.json", ::getpid());
     fmt::print(stderr, "contend bench: {}\n", error.what());
     try {
-      record::write_atomically(refuge, record.text(results, complete, finished));
+      record::write_atomically(refuge, record.text(cells, complete, finished));
       fmt::print(stderr, "contend bench: the results were saved to {} instead\n", refuge.string());
     } catch (const std::system_error& again) {
       fmt::print(stderr, "contend bench: nor could they be saved elsewhere: {}\n", again.what());
@@ -150,23 +160,39 @@ int run(matrix& all, options& asked, unsigned processors) {
   const selection chosen = select(all, asked, processors);
   if (!asked.families.empty() || !asked.workloads.empty() || !asked.primitives.empty() || !asked.filter.empty())
     asked.profile += ", chosen cells";
-  if (asked.plan) return print_plan(chosen, asked, processors);
+  const std::optional<event_plan> events = asked.counting ? std::optional<event_plan>(asked) : std::nullopt;
+  const event_plan* const plan = events ? &*events : nullptr;
+  if (asked.plan) return print_plan(chosen, asked, processors, plan);
 
   run_record record(all, asked, chosen);
   watch_signals();
   if (!asked.quiet)
     fmt::print(stderr, "{} cells, about {}; results go to {}\n", chosen.measured(),
-               in_words(planned_time(chosen, asked)), record.directory().string());
+               in_words(planned_time(chosen, asked, counts(plan))), record.directory().string());
+  if (events && !asked.quiet && !events->notice().empty()) fmt::print(stderr, "{}\n", events->notice());
 
   run_environment environment;
-  record.environment(environment.at_start());
+  const auto describe = [&](nlohmann::ordered_json block) {
+    block["counters"] = events ? events->to_json() : nlohmann::ordered_json(nullptr);
+    record.environment(std::move(block));
+  };
+  describe(environment.at_start());
 
   std::vector<cell_results> results;
+  std::vector<counter_results> counted;
   results.reserve(chosen.cells.size());
+  counted.reserve(chosen.cells.size());
   for (const auto& c : chosen.cells) {
+    const bool skipped = !c.skipped.empty() && c.what->not_applicable.empty();
     results.emplace_back(*c.what, asked.placement, processors);
-    if (!c.skipped.empty() && c.what->not_applicable.empty()) results.back().add_caveat("skipped", c.skipped);
+    if (skipped) results.back().add_caveat("skipped", c.skipped);
+    if (!events) continue;
+    counted.emplace_back(*c.what, asked.placement, processors, *events);
+    if (skipped) counted.back().add_caveat("skipped", c.skipped);
   }
+  cell_list cells;
+  for (const auto& one : results) cells.push_back(&one.to_record());
+  for (const auto& one : counted) cells.push_back(&one.to_record());
 
   supervisor trials(asked.command_line, asked.cell_limit);
   trials.interrupted_by(&interrupted);
@@ -181,16 +207,18 @@ int run(matrix& all, options& asked, unsigned processors) {
                            [&] {
                              if (!writable || std::chrono::steady_clock::now() - saved < std::chrono::seconds(10))
                                return;
-                             writable = save(record, results, false, false);
+                             writable = save(record, cells, false, false);
                              saved = std::chrono::steady_clock::now();
-                           }};
-  const std::string google = run_time_lens(lens, results);
+                           },
+                       .events = plan};
+  const std::string google = run_time_lens(lens, results, counted);
   const bool complete = interrupted == 0;
-  record.environment(environment.at_end(!complete));
+  describe(environment.at_end(!complete));
   for (auto& one : results) {
     one.finish();
     if (one.repetitions() > 0 && !environment.topology_drift().empty()) one.add_caveat("topology_drift");
   }
+  for (auto& one : counted) one.finish();
   if (!complete)
     for (auto& one : results)
       if (one.repetitions() < static_cast<std::size_t>(asked.repetitions) && !one.failed() &&
@@ -198,7 +226,7 @@ int run(matrix& all, options& asked, unsigned processors) {
         one.add_caveat("partial_run", fmt::format("{} of {} repetitions were done when the run was interrupted",
                                                   one.repetitions(), asked.repetitions));
 
-  if (!save(record, results, complete, true)) return 2;
+  if (!save(record, cells, complete, true)) return 2;
   int status = complete ? 0 : 130;
   try {
     record.write_google(google);

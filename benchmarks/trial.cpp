@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <ctime>
 
+#include "perf/counters/thread_counters.hpp"
 #include "primitives/platform.hpp"
 
 namespace contend::bench {
@@ -31,17 +32,32 @@ void sleep_for(std::chrono::microseconds time) {
   }
 }
 
+/// A thread's counters as the meter of its steps.
+class counters_meter final : public meter {
+ public:
+  explicit counters_meter(std::span<const counters::event> events) : counters_(events) {}
+  void begin() noexcept override { counters_.begin(); }
+  void end() noexcept override { counters_.end(); }
+  const counters::thread_counters& inside() const { return counters_; }
+
+ private:
+  counters::thread_counters counters_;
+};
+
 }  // namespace
 
 struct team::job {
   runnable& work;
   unsigned threads;
+  trial_kind kind;
+  std::span<const counters::event> events;
   stop_flag stop{};
   alignas(platform::cache_line) std::atomic<unsigned> arrived{0};
   alignas(platform::cache_line) std::atomic<bool> go{false};
   alignas(platform::cache_line) std::atomic<std::uint32_t> finished{0};
   std::vector<thread_report> reports{};
   std::vector<std::exception_ptr> thrown{};
+  std::vector<std::vector<counters::obstacle>> obstacles{};
 };
 
 struct team::member {
@@ -76,6 +92,8 @@ struct team::member {
   }
 
   void run(job& mine) {
+    std::optional<counters_meter> around;
+    if (mine.kind == trial_kind::counters) around.emplace(mine.events);  // opened outside the window
     mine.arrived.fetch_add(1, std::memory_order_acq_rel);
     for (unsigned spins = 0; !mine.go.load(std::memory_order_acquire); ++spins)
       if (spins < 4096)
@@ -89,9 +107,10 @@ struct team::member {
     const auto cpu_before = read_clock(CLOCK_THREAD_CPUTIME_ID);
     report.start_ns = read_clock(CLOCK_MONOTONIC);
     try {
-      const thread_counts counts = mine.work.run(number, mine.stop);
+      const thread_counts counts = mine.work.run(number, mine.stop, around ? &*around : nullptr);
       report.done = counts.done;
       report.late = counts.late;
+      report.metered = counts.metered;
       report.failed = counts.failed;
     } catch (...) {
       mine.thrown[number] = std::current_exception();
@@ -101,8 +120,14 @@ struct team::member {
     ::getrusage(RUSAGE_THREAD, &after);
     report.involuntary_switches = after.ru_nivcsw - before.ru_nivcsw;
     report.voluntary_switches = after.ru_nvcsw - before.ru_nvcsw;
+    report.page_faults = after.ru_minflt + after.ru_majflt - before.ru_minflt - before.ru_majflt;
     report.cpu = cpu;
-    mine.reports[number] = report;
+    if (around) {
+      report.counts = around->inside().readings();
+      mine.obstacles[number] = around->inside().obstacles();
+      around.reset();
+    }
+    mine.reports[number] = std::move(report);
     // The job may be gone as soon as the last one is counted: no access to it after the wake-up.
     auto& finished = mine.finished;
     const auto all = mine.threads;
@@ -130,11 +155,13 @@ void team::grow(unsigned threads) {
   }
 }
 
-trial_result team::run(const cell& what, trial_kind kind, std::chrono::microseconds window) {
+trial_result team::run(const cell& what, trial_kind kind, std::chrono::microseconds window,
+                       std::span<const counters::event> events) {
   grow(what.threads);
   const auto state = what.make(kind);
-  job now{*state, what.threads};
+  job now{*state, what.threads, kind, events};
   now.reports.resize(what.threads);
+  now.obstacles.resize(what.threads);
   now.thrown.resize(what.threads);
   for (unsigned i = 0; i < what.threads; ++i) {
     members_[i]->work = &now;
@@ -155,7 +182,7 @@ trial_result team::run(const cell& what, trial_kind kind, std::chrono::microseco
     if (thrown) std::rethrow_exception(thrown);
   trial_result result;
   std::vector<thread_counts> counts;
-  for (const auto& report : now.reports) counts.push_back({report.done, report.failed, report.late});
+  for (const auto& report : now.reports) counts.push_back({report.done, report.failed, report.late, report.metered});
   result.window_ns = std::max<std::int64_t>(1, stopped - started);
   result.threads = std::move(now.reports);
   result.wrong = state->check(counts);
@@ -165,6 +192,12 @@ trial_result team::run(const cell& what, trial_kind kind, std::chrono::microseco
     if (waits.count() > 0)
       result.waits = wait_summary{waits.count(), *waits.quantile(0.5), *waits.quantile(0.99), *waits.quantile(0.999),
                                   static_cast<double>(*waits.max())};
+  }
+  if (kind == trial_kind::counters) {
+    result.obstacles.resize(events.size());
+    for (std::size_t i = 0; i < events.size(); ++i)
+      for (const auto& of_thread : now.obstacles)
+        if (i < of_thread.size() && result.obstacles[i].caveat.empty()) result.obstacles[i] = of_thread[i];
   }
   if (kind == trial_kind::handoff) {
     const auto [same, all] = state->handoffs();

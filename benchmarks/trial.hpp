@@ -8,11 +8,13 @@
 #include <exception>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "cell.hpp"
+#include "perf/counters/event.hpp"
 
 namespace contend::bench {
 
@@ -27,6 +29,9 @@ struct thread_report {
   std::int64_t voluntary_switches = 0;
   int cpu = -1;            ///< processor it is pinned to, -1 if to none
   std::uint64_t late = 0;  ///< of `done`, those after the stop flag: outside the window
+  std::int64_t page_faults = 0;
+  std::uint64_t metered = 0;                ///< counter trials: of `done`, those that `counts` are over
+  std::vector<counters::reading> counts{};  ///< counter trials: one per event
 };
 
 /// Waiting times of a latency trial, ns.
@@ -41,8 +46,9 @@ struct trial_result {
   std::optional<wait_summary> waits;  ///< latency trials
   std::optional<double>
       self_handoff;  ///< handoff trials with at least two owners: share of owners that were the last one
-  std::vector<extra_metric> extras;  ///< throughput trials
-  std::string wrong;                 ///< what check() found, or empty
+  std::vector<extra_metric> extras;           ///< throughput trials
+  std::vector<counters::obstacle> obstacles;  ///< counter trials: one per event; why a thread could not open it
+  std::string wrong;                          ///< what check() found, or empty
 };
 
 /// Threads that live as long as the team and sleep between trials. One trial at a time, from one thread.
@@ -54,8 +60,10 @@ class team {
   team(const team&) = delete;
   team& operator=(const team&) = delete;
 
-  /// Runs one trial for `window`. Throws what a step or a state's constructor threw.
-  trial_result run(const cell& what, trial_kind kind, std::chrono::microseconds window);
+  /// Runs one trial for `window`; a counter trial counts `events` on every thread. Throws what a step or a state's
+  /// constructor threw.
+  trial_result run(const cell& what, trial_kind kind, std::chrono::microseconds window,
+                   std::span<const counters::event> events = {});
 
  private:
   struct member;

@@ -4,6 +4,7 @@
 
 #include <poll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -38,11 +39,17 @@ bool send_line(int fd, const json& message) {
 
 json to_json(const trial_result& r) {
   json threads = json::array();
-  for (const auto& t : r.threads)
+  json counts = json::array();
+  for (const auto& t : r.threads) {
+    for (const auto& c : t.counts)
+      counts.push_back({c.value ? json(*c.value) : json(nullptr), static_cast<int>(c.what), c.running});
     threads.push_back({t.done, t.failed, t.start_ns, t.stop_ns, t.cpu_ns, t.involuntary_switches, t.voluntary_switches,
-                       t.cpu, t.late});
+                       t.cpu, t.late, t.page_faults, t.metered});
+  }
   json out{{"threads", threads}, {"window_ns", r.window_ns}, {"wrong", r.wrong}};
   if (r.waits) out["waits"] = {r.waits->count, r.waits->p50, r.waits->p99, r.waits->p999, r.waits->max};
+  if (!counts.empty()) out["counts"] = std::move(counts);  // thread by thread, event by event
+  for (const auto& o : r.obstacles) out["obstacles"].push_back({o.caveat, o.reason, o.cure});
   if (r.self_handoff) out["self_handoff"] = *r.self_handoff;
   for (const auto& e : r.extras) out["extras"].push_back({e.name, e.unit, e.value});
   return out;
@@ -51,9 +58,18 @@ json to_json(const trial_result& r) {
 trial_result from_json(const json& in) {
   trial_result r;
   for (const auto& t : in.at("threads"))
-    r.threads.push_back({t[0].get<std::uint64_t>(), t[1].get<std::uint64_t>(), t[2].get<std::int64_t>(),
-                         t[3].get<std::int64_t>(), t[4].get<std::int64_t>(), t[5].get<std::int64_t>(),
-                         t[6].get<std::int64_t>(), t[7].get<int>(), t[8].get<std::uint64_t>()});
+    r.threads.push_back({t[0].get<std::uint64_t>(),
+                         t[1].get<std::uint64_t>(),
+                         t[2].get<std::int64_t>(),
+                         t[3].get<std::int64_t>(),
+                         t[4].get<std::int64_t>(),
+                         t[5].get<std::int64_t>(),
+                         t[6].get<std::int64_t>(),
+                         t[7].get<int>(),
+                         t[8].get<std::uint64_t>(),
+                         t[9].get<std::int64_t>(),
+                         t[10].get<std::uint64_t>(),
+                         {}});
   r.window_ns = in.at("window_ns").get<std::int64_t>();
   r.wrong = in.at("wrong").get<std::string>();
   if (const auto w = in.find("waits"); w != in.end())
@@ -62,8 +78,47 @@ trial_result from_json(const json& in) {
   if (const auto extras = in.find("extras"); extras != in.end())
     for (const auto& e : *extras)
       r.extras.push_back({e[0].get<std::string>(), e[1].get<std::string>(), e[2].get<double>()});
+  if (const auto counts = in.find("counts"); counts != in.end())
+    for (std::size_t i = 0; i < counts->size(); ++i) {
+      const json& c = (*counts)[i];
+      r.threads[i / (counts->size() / r.threads.size())].counts.push_back(
+          {c[0].is_null() ? std::nullopt : std::optional(c[0].get<double>()),
+           static_cast<counters::state>(c[1].get<int>()), c[2].get<double>()});
+    }
+  if (const auto obstacles = in.find("obstacles"); obstacles != in.end())
+    for (const auto& o : *obstacles)
+      r.obstacles.push_back({o[0].get<std::string>(), o[1].get<std::string>(), o[2].get<std::string>()});
   if (const auto h = in.find("self_handoff"); h != in.end()) r.self_handoff = h->get<double>();
   return r;
+}
+
+json to_json(std::span<const counters::event> events) {
+  json out = json::array();
+  for (const auto& e : events)
+    out.push_back({e.metric, static_cast<int>(e.where), static_cast<int>(e.from), e.type, e.config, e.config1});
+  return out;
+}
+
+std::vector<counters::event> events_from_json(const json& in) {
+  std::vector<counters::event> out;
+  for (const auto& e : in)
+    out.push_back({.metric = e[0].get<std::string>(),
+                   .where = static_cast<counters::side>(e[1].get<int>()),
+                   .from = static_cast<counters::origin>(e[2].get<int>()),
+                   .type = e[3].get<std::uint32_t>(),
+                   .config = e[4].get<std::uint64_t>(),
+                   .config1 = e[5].get<std::uint64_t>(),
+                   .name = {},
+                   .source = {}});
+  return out;
+}
+
+/// Every event of every thread is an open file.
+void allow_many_files() {
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = files.rlim_max;
+  (void)::setrlimit(RLIMIT_NOFILE, &files);
 }
 
 }  // namespace
@@ -81,6 +136,7 @@ int serve(const matrix& all, std::vector<int> placement) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   // A terminal, or `timeout`, signals the whole group; what to keep is the supervisor's to decide.
   for (const int one : {SIGINT, SIGTERM, SIGHUP}) std::signal(one, SIG_IGN);
+  allow_many_files();
   platform::calibrate_work();
   team threads(std::move(placement));
   std::string unread;
@@ -101,7 +157,8 @@ int serve(const matrix& all, std::vector<int> placement) {
       const cell* what = all.find(request.at("cell").get<std::string>());
       if (what == nullptr) throw std::runtime_error("the worker does not know this cell");
       answer = to_json(threads.run(*what, static_cast<trial_kind>(request.at("kind").get<int>()),
-                                   std::chrono::microseconds(request.at("window_us").get<std::int64_t>())));
+                                   std::chrono::microseconds(request.at("window_us").get<std::int64_t>()),
+                                   events_from_json(request.value("events", json::array()))));
     } catch (const std::exception& e) {
       answer = {{"thrown", e.what()}};
     }
@@ -156,7 +213,8 @@ std::string supervisor::why_it_died() {
   return "the worker left with status " + std::to_string(WEXITSTATUS(status));
 }
 
-trial_outcome supervisor::run(const cell& what, trial_kind kind, std::chrono::microseconds window) {
+trial_outcome supervisor::run(const cell& what, trial_kind kind, std::chrono::microseconds window,
+                              std::span<const counters::event> events) {
   using clock = std::chrono::steady_clock;
   if (worker_ >= 0 && ++trials_of_worker_ > trials_per_worker) kill_worker();
   try {
@@ -164,7 +222,8 @@ trial_outcome supervisor::run(const cell& what, trial_kind kind, std::chrono::mi
   } catch (const std::runtime_error& error) {  // no more processes: it costs the cell, not what was measured
     return trial_failure{"crashed", error.what()};
   }
-  const json request{{"cell", what.name}, {"kind", static_cast<int>(kind)}, {"window_us", window.count()}};
+  json request{{"cell", what.name}, {"kind", static_cast<int>(kind)}, {"window_us", window.count()}};
+  if (kind == trial_kind::counters) request["events"] = to_json(events);
   if (!send_line(line_, request)) return trial_failure{"crashed", why_it_died()};
   const auto deadline = clock::now() + window + limit_;
   char chunk[65536];

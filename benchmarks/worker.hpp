@@ -37,7 +37,8 @@ class supervisor {
 
   /// Runs one trial; the limit counts from the end of the window. Returns {"interrupted"} when a signal handler of
   /// this process set the flag passed to interrupted_by().
-  trial_outcome run(const cell& what, trial_kind kind, std::chrono::microseconds window);
+  trial_outcome run(const cell& what, trial_kind kind, std::chrono::microseconds window,
+                    std::span<const counters::event> events = {});
 
   /// A flag that a signal handler sets; looked at while waiting.
   void interrupted_by(const volatile int* flag) { interrupted_ = flag; }

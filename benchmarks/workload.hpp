@@ -53,7 +53,8 @@ struct step_result {
 struct thread_counts {
   std::uint64_t done = 0;
   std::uint64_t failed = 0;
-  std::uint64_t late = 0;  ///< of `done`, those after the stop flag was raised: the last batch, shared out by time
+  std::uint64_t late = 0;     ///< of `done`, those after the stop flag was raised: the last batch, shared out by time
+  std::uint64_t metered = 0;  ///< of `done`, those that the thread's meter was on for; 0 without one
 };
 
 /// A number that only this workload has, such as a reclaim backlog.

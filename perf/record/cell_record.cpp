@@ -31,6 +31,7 @@ ordered_json to_json(const series& one, double confidence) {
       out["ci_high"] = number(middle->high);
     }
   }
+  if (one.running) out["running"] = number(*one.running);
   ordered_json samples = ordered_json::array();
   for (const double sample : one.samples) samples.push_back(number(sample));
   out["samples"] = std::move(samples);
@@ -67,6 +68,8 @@ const std::map<std::string, std::string>& time_metrics() {
                                                       {"self_handoff", "0-1"},
                                                       {"overlap", "0-1"},
                                                       {"failed_per_op", "1"},
+                                                      {"context_switches_per_op", "1"},
+                                                      {"page_faults_per_op", "1"},
                                                       {"involuntary_switches", "1/s"},
                                                       {"voluntary_switches", "1/s"},
                                                       {"steal", "0-1"},

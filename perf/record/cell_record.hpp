@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,7 @@ inline constexpr int schema_version = 1;
 struct series {
   std::string unit;
   std::vector<double> samples;
+  std::optional<double> running{};  ///< events: share of the time that they were on a counter, 0–1
 };
 
 /// Per-thread numbers of one repetition.

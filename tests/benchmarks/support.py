@@ -26,6 +26,11 @@ def record_of(results):
     return json.loads((pathlib.Path(results) / "latest" / "results.json").read_text())
 
 
+def cells_of(record, lens="time"):
+    """The record's cells of one lens."""
+    return [cell for cell in record["cells"] if cell["lens"] == lens]
+
+
 def one_sentence(text):
     """True for one line without a traceback or an abort."""
     lines = [line for line in text.splitlines() if line.strip()]

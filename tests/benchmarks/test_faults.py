@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from support import CONTEND, PLANTED, SHORT, one_sentence, record_of, run
+from support import CONTEND, PLANTED, SHORT, cells_of, one_sentence, record_of, run
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +17,7 @@ def planted(tmp_path_factory):
     results = tmp_path_factory.mktemp("planted")
     done = run("--results", results, "--no-report", *SHORT, "--threads", "2", "--cell-limit", "0.5", "--filter",
                "^(fine|deadlock|spins_for_ever|crashes|throws_a_thing|wrong|idle|empty)/", program=PLANTED)
-    cells = {c["workload"]: c for c in record_of(results)["cells"]}
+    cells = {c["workload"]: c for c in cells_of(record_of(results))}
     return done, cells
 
 
@@ -77,7 +77,7 @@ def test_ctrl_c_keeps_what_was_finished(tmp_path):
     assert "Traceback" not in err
     record = record_of(tmp_path)
     assert record["run"]["complete"] is False and record["run"]["finished"]
-    measured = [c for c in record["cells"] if throughput(c) is not None]
+    measured = [c for c in cells_of(record) if throughput(c) is not None]
     assert measured, "about thirty trials ran"
     assert all("partial_run" in c["caveats"] for c in measured)
     assert json.loads((tmp_path / "latest" / "google_benchmark.json").read_text())["benchmarks"] is not None

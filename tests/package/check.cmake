@@ -37,7 +37,7 @@ endforeach()
 # A lock of another project is measured beside the catalogue's by the program that contend_add_bench made.
 set(results ${WORK}/results)
 run(${WORK}/build-${VERSION}/my_bench --primitive my_lock,std_mutex --threads 1,2 --repetitions 1 --window-ms 2
-  --latency-window-ms 2 --results ${results} --quiet)
+  --latency-window-ms 2 --lens time --results ${results} --quiet)
 file(READ ${results}/latest/results.json record)
 string(JSON count LENGTH "${record}" cells)
 math(EXPR last "${count} - 1")

@@ -121,8 +121,11 @@ struct increment_and_sum {
   static constexpr quick_part quick_at_most =
       C::facts.baseline || C::facts.name == "padded_64" || C::facts.name == "striped" ? quick_part::ends
                                                                                       : quick_part::none;
-  template <class>
-  static constexpr std::string_view not_applicable{};
+  template <class C>
+  static constexpr std::string_view not_applicable = requires {
+    C::sums_alone;
+  }
+  ? std::string_view("its sums may not overlap with additions") : std::string_view();
   template <class C>
   struct state : counting_state<C> {
     state(const params& p, unsigned threads) : counting_state<C>(p.sum_every, threads) {}

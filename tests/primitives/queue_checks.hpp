@@ -133,6 +133,31 @@ std::uint64_t capacity_violations(std::size_t capacity) {
   return violations;
 }
 
+/// As capacity_violations() for a queue that has room for at least `capacity` items.
+template <class Q>
+std::uint64_t rounded_capacity_violations(std::size_t capacity) {
+  std::uint64_t violations = 0;
+  Q queue(capacity);
+  std::uint64_t next = 0;
+  for (int lap = 0; lap < 3; ++lap) {
+    const std::uint64_t first = next;
+    while (next - first < 1'000'000) {
+      std::uint64_t item = next;
+      if (!queue.try_push(std::move(item))) {
+        violations += item != next;
+        break;
+      }
+      ++next;
+    }
+    violations += next - first < capacity || next - first == 1'000'000;
+    std::uint64_t got = 0;
+    for (std::uint64_t i = first; i < next; ++i) violations += !queue.try_pop(got) || got != i;
+    got = 54321;
+    violations += queue.try_pop(got) || got != 54321;
+  }
+  return violations;
+}
+
 /// Producers push and consumers pop, both waiting. Counts what delivery_violations counts, and 1 if for `patience`
 /// nobody got on: a waiter was not woken. (The queue is closed then, so that the threads end.)
 template <class Q>

@@ -5,10 +5,11 @@
 #include <stdexcept>
 #include <vector>
 
-#include "primitives/catalogue.hpp"
 #include "tests/primitives/rcu_payload.hpp"
 #include "tests/primitives/twins/rcu_twins.hpp"
+#include "tests/support/catalogue_types.hpp"
 #include "tests/support/stress.hpp"
+#include "tests/support/tested.hpp"
 
 namespace contend {
 namespace {
@@ -28,19 +29,7 @@ class rcu_conformance : public ::testing::Test {
   static void add_one(payload& draft) { draft.add_one(); }
 };
 
-template <class List>
-struct as_gtest_types;
-template <class... T>
-struct as_gtest_types<type_list<T...>> {
-  using type = ::testing::Types<T...>;
-};
-struct name_of_entry {
-  template <class Entry>
-  static std::string GetName(int) {
-    return std::string(Entry::facts.name);
-  }
-};
-TYPED_TEST_SUITE(rcu_conformance, as_gtest_types<rcus>::type, name_of_entry);
+TYPED_TEST_SUITE(rcu_conformance, testing::types_of<tested::rcus>, testing::name_by_facts);
 
 #if defined(CONTEND_PLATFORM_YIELDING)
 constexpr unsigned rounds = 200;

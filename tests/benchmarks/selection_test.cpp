@@ -49,7 +49,7 @@ TEST(thread_counts, follow_the_processors_and_the_profile) {
 }
 
 TEST(selection, quick_profile_has_every_primitive_within_400_cells_and_five_minutes) {
-  for (const unsigned processors : {1U, 2U, 4U, 16U, 128U}) {
+  for (const unsigned processors : {1U, 2U, 4U, 8U, 16U, 64U, 128U}) {
     const matrix all = catalogue(processors);
     const selection chosen = select(all, quick(), processors);
     EXPECT_LE(chosen.measured(), 400U) << processors;
@@ -70,6 +70,78 @@ TEST(selection, every_family_has_a_baseline_at_every_thread_count) {
   std::map<std::pair<std::string, unsigned>, bool> has;
   for (const auto& c : select(all, quick(), 4).cells) has[{c.what->family, c.what->threads}] |= c.what->about.baseline;
   for (const auto& [where, found] : has) EXPECT_TRUE(found) << where.first << " at " << where.second << " threads";
+}
+
+/// A workload with one parameter set of each kind.
+struct four_sets {
+  static constexpr workload_facts facts{.name = "sets",
+                                        .family = "sets",
+                                        .question = "?",
+                                        .operation = "nothing",
+                                        .contends_on = "nothing",
+                                        .reference = "ours"};
+  struct params {
+    std::string_view kind;
+    template <class V>
+    void visit(V v) const {
+      v("kind", kind);
+    }
+  };
+  static std::vector<sample<params>> matrix(unsigned) {
+    return {{{"main"}, quick_part::main},
+            {{"whole"}, quick_part::whole},
+            {{"ends"}, quick_part::ends},
+            {{"none"}, quick_part::none}};
+  }
+  static std::vector<claim> claims() { return {}; }
+  template <class>
+  static constexpr std::string_view not_applicable{};
+  template <class>
+  struct state {
+    state(const params&, unsigned) {}
+    template <class Probe>
+    step_result step(Probe&, unsigned) {
+      return {1, 0};
+    }
+    void stop() {}
+    std::string check(auto) { return {}; }
+  };
+};
+struct ours {
+  static constexpr contend::facts facts{.name = "ours", .summary = "of the catalogue"};
+};
+struct theirs {
+  static constexpr contend::facts facts{.name = "theirs", .summary = "a peer", .origin = "somebody"};
+};
+
+/// The thread counts at which P is asked the set, as "1,2,4".
+template <class P>
+std::string counts_of(const std::string& kind, const options& asked, unsigned processors) {
+  matrix all(thread_counts(asked, processors));
+  all.add<four_sets>(type_list<P>{});
+  std::string counts;
+  for (const auto& c : select(all, asked, processors).cells)
+    if (c.what->name.find("kind:" + kind) != std::string::npos)
+      counts += (counts.empty() ? "" : ",") + std::to_string(c.what->threads);
+  return counts;
+}
+
+TEST(selection, quick_has_side_questions_at_the_ends_and_peers_in_the_main_set_up_to_all_processors) {
+  EXPECT_EQ(counts_of<ours>("main", quick(), 4), "1,2,4,8");
+  EXPECT_EQ(counts_of<ours>("whole", quick(), 4), "1,2,4,8");
+  EXPECT_EQ(counts_of<ours>("ends", quick(), 4), "1,4");
+  EXPECT_EQ(counts_of<ours>("none", quick(), 4), "");
+  EXPECT_EQ(counts_of<theirs>("main", quick(), 4), "1,2,4");
+  EXPECT_EQ(counts_of<theirs>("main", quick(), 64), "1,2,64");
+  EXPECT_EQ(counts_of<theirs>("main", quick(), 1), "1,2") << "a queue's main set wants two threads";
+  for (const char* kind : {"whole", "ends", "none"}) EXPECT_EQ(counts_of<theirs>(kind, quick(), 4), "") << kind;
+  options asked = quick();
+  asked.threads = {3, 8};  // counts that were asked for are taken as they are
+  EXPECT_EQ(counts_of<ours>("ends", asked, 4), "3,8");
+  EXPECT_EQ(counts_of<theirs>("main", asked, 4), "3,8");
+  options full = quick();
+  full.profile = "full";
+  EXPECT_EQ(counts_of<theirs>("none", full, 4), "1,2,4,8");
 }
 
 TEST(selection, names_are_unique) {

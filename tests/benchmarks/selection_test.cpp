@@ -114,14 +114,14 @@ struct theirs {
   static constexpr contend::facts facts{.name = "theirs", .summary = "a peer", .origin = "somebody"};
 };
 
-/// The thread counts at which P is asked the set, as "1,2,4".
+/// The thread counts at which P is measured in the set, as "1,2,4".
 template <class P>
 std::string counts_of(const std::string& kind, const options& asked, unsigned processors) {
   matrix all(thread_counts(asked, processors));
   all.add<four_sets>(type_list<P>{});
   std::string counts;
   for (const auto& c : select(all, asked, processors).cells)
-    if (c.what->name.find("kind:" + kind) != std::string::npos)
+    if (c.skipped.empty() && c.what->name.find("kind:" + kind) != std::string::npos)
       counts += (counts.empty() ? "" : ",") + std::to_string(c.what->threads);
   return counts;
 }

@@ -25,7 +25,7 @@ counters::event_choice choose(const options& asked, const std::string& microarch
   try {
     return counters::parse_events(*asked.events, microarchitecture, counters::resolve_with_libpfm4);
   } catch (const counters::bad_event& wrong) {
-    throw usage_error(std::string("--events: ") + wrong.what());
+    throw usage_error(wrong.what());
   }
 }
 
@@ -153,6 +153,7 @@ counter_results::counter_results(const cell& what, std::string placement, unsign
                                  const event_plan& plan)
     : plan_(plan), record_(blank_record(what, "counters", std::move(placement), usable_processors)) {
   for (const auto& key : plan.keys()) record_.metrics[key] = {"1", {}};
+  record_.metrics["ns_per_op"] = {"ns", {}};
   if (!what.not_applicable.empty()) return;
   for (const auto& [code, sentence] : plan.caveats()) add_caveat(code, sentence);
 }
@@ -166,6 +167,9 @@ void counter_results::add(const trial_result& trial) {
     add_caveat("not_counted", "no operation finished within a trial's window");
     return;
   }
+  double done = 0;
+  for (const auto& t : trial.threads) done += static_cast<double>(t.done - t.late);
+  if (done > 0) record_.metrics.at("ns_per_op").samples.back() = static_cast<double>(trial.window_ns) / done;
   std::vector<std::string> multiplexed;
   for (std::size_t i = 0; i < plan_.events().size(); ++i) {
     const std::string key = plan_.events()[i].key();

@@ -82,7 +82,7 @@ def test_software_events_need_no_pmu(tmp_path):
     record = record_of(tmp_path)
     jsonschema.validate(record, json.loads((SOURCE / "perf" / "record" / "schema.json").read_text()))
     for cell in cells_of(record, "counters"):
-        assert set(cell["metrics"]) == {"page_faults_per_op", "context_switches_per_op"}
+        assert set(cell["metrics"]) == {"page_faults_per_op", "context_switches_per_op", "ns_per_op"}
         assert all(m["value"] is not None for m in cell["metrics"].values()) or "not_counted" in cell["caveats"]
 
 

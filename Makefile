@@ -37,7 +37,9 @@ doctor: programs ## say in a few seconds what can be trusted on this machine, an
 	@$(contend) doctor $(ARGS)
 
 .PHONY: speed
-speed: programs ## how fast the apparatus itself is: its loop, its start, its report
+speed: ## how fast the apparatus itself is: its loop, its start, its report, the peers' adapters
+	@cmake/setup.sh build
+	@cmake/build.sh release speed
 	@benchmarks/speed.sh build/release/bin
 
 .PHONY: test

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# How fast the apparatus itself is: the measuring loop, the start of the program, the report. Numbers, no verdict.
+# How fast the apparatus itself is: the measuring loop, the peers' adapters, the start of the program, the report.
+# Numbers, no verdict.
 set -eu
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 bin=${1:-build/release/bin}
@@ -29,6 +30,8 @@ for name, by in cells.items():
     print(f"counters on ÷ off, {name}: {statistics.median(ratios):.3f} "
           f"(quartiles {statistics.quantiles(ratios)[0]:.3f} to {statistics.quantiles(ratios)[2]:.3f}; goal 1.02)")
 PY
+
+"$bin/contend-peers-direct"
 
 start=$EPOCHREALTIME
 for _ in 1 2 3 4 5 6 7 8 9 10; do "$bin/contend" --help >/dev/null; done

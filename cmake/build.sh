@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Configures, builds and tests one kind of build in build/KIND, and says what each step took:
 #   build.sh KIND programs                    the two programs, without tests
+#   build.sh KIND speed                       these and the one that `make speed` needs besides
 #   build.sh KIND test [CTEST ARGUMENT…]      everything, then ctest
 # Kinds: release, asan (address and undefined behaviour), tsan (data races), clang.
 # The whole output of a step is in build/KIND/STEP.log. CONTEND_JOBS overrides the number of parallel jobs.
@@ -91,6 +92,7 @@ step configure cmake -S . -B "$folder" "${generator[@]}" "${flags[@]}" -D CONTEN
 
 case $what in
   programs) step build cmake --build "$folder" --parallel "$jobs" --target contend contend-bench ;;
+  speed) step build cmake --build "$folder" --parallel "$jobs" --target contend contend-bench contend-peers-direct ;;
   test)
     step build cmake --build "$folder" --parallel "$jobs"
     # Address randomisation of more bits than the sanitizers of gcc 12 and clang 14 know kills them at the start.
@@ -109,7 +111,7 @@ case $what in
     exit $((rc ? 1 : 0))
     ;;
   *)
-    echo "build: '$what' is neither programs nor test" >&2
+    echo "build: '$what' is none of programs, speed, test" >&2
     exit 2
     ;;
 esac

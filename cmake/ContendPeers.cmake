@@ -196,6 +196,6 @@ macro(contend_find_peers)
     message(STATUS "Peers: ${contend_peers_line}; left out: ${contend_peers_without}; "
       "to have them: apt-get install --no-install-recommends ${contend_peers_packages}")
   else()
-    message(STATUS "Peers: ${contend_peers_line}; left out: none")
+    message(STATUS "Peers: ${contend_peers_line}; left out: none of those asked for")
   endif()
 endmacro()

@@ -82,7 +82,7 @@ class Grid:
         columns = min(COLUMNS, count)
         rows = math.ceil(count / columns)
         width = max(columns * WIDTH, 2 * WIDTH if legend else WIDTH)
-        per_row = max(1, int(width / 1.6))
+        per_row = max(1, int(width / (2.2 if any(look.origin for _, look in legend) else 1.6)))
         legend_height = 0.2 * math.ceil(len(legend) / per_row) + 0.12 if legend else 0.0
         total = HEADER + rows * height + legend_height
         self.columns, self.height, self.left, self.total, self.width = columns, height, left, total, width
@@ -90,9 +90,9 @@ class Grid:
         self.figure.text(0.12 / width, 1 - 0.22 / total, title, fontsize=10, fontweight="bold", va="center")
         if legend:
             handles = [Line2D([], [], color=look.color, marker=look.marker, markersize=4.5, linewidth=1.3,
-                              linestyle="--" if look.dashed else "-", **edge(look))
+                              linestyle=look.line, **edge(look))
                        for _, look in legend]
-            self.figure.legend(handles, [short(name) for name, _ in legend], loc="lower left", ncol=per_row,
+            self.figure.legend(handles, [short(look.label(name), 34) for name, look in legend], loc="lower left", ncol=per_row,
                                frameon=False, bbox_to_anchor=(0, 0), borderaxespad=0.3)
 
     def axes(self, i: int, title: str) -> tuple[Axes, tuple[float, float, float, float]]:
@@ -144,6 +144,8 @@ Spot = tuple[int, float, float, str]  # series index, x and y in data units, wha
 
 def edge(look: Look) -> dict:
     """The edge of a marker: paper, so that markers on each other stay apart; yellow needs ink to show on white."""
+    if look.origin:
+        return {"markerfacecolor": PAPER, "markeredgecolor": look.color, "markeredgewidth": 1.1}
     if look.color == YELLOW:
         return {"markeredgecolor": FAINT, "markeredgewidth": 0.5}
     return {"markeredgecolor": PAPER, "markeredgewidth": 0.4}

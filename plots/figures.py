@@ -9,6 +9,7 @@ from matplotlib import font_manager
 from .canvas import Drawing, configure
 from .multiples import KINDS, family_limits, lines
 from .record import Record
+from .sharing import false_sharing
 from .special import core_to_core, padding_sweep, tail
 
 
@@ -26,7 +27,7 @@ def draw(record: Record, family: str) -> Iterator[Drawing]:
             yield from filter(None, [lines(record, kind, panels, limits)])
             if kind.name == "latency_p99":
                 yield from filter(None, [tail(record, panels)])
-        yield from filter(None, [padding_sweep(record, panels)])
+        yield from filter(None, [padding_sweep(record, panels), false_sharing(record, panels)])
 
 
 def warm_up() -> None:

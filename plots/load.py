@@ -75,6 +75,7 @@ def parse(document: Any) -> Record:
         _get(environment, group, dict, "environment")
     _caveats(environment, "environment")
     _core_to_core(environment.get("core_to_core"))
+    _counters(environment.get("counters"))
     return Record(
         run=run,
         environment=environment,
@@ -140,12 +141,25 @@ def _core_to_core(block: Any) -> None:
                 _expect(value, float, f"{where}.{key}")
 
 
+def _counters(block: Any) -> None:
+    if block is None:
+        return
+    where = "environment.counters"
+    _get(_expect(block, dict, where), "available", bool, where)
+    for i, event in enumerate(_get(block, "events", list, where)):
+        for key in ("metric", "where", "state"):
+            _get(_expect(event, dict, f"{where}.events[{i}]"), key, str, f"{where}.events[{i}]")
+        if event.get("running") is not None:
+            _expect(event["running"], float, f"{where}.events[{i}].running")
+
+
 def _primitive(entry: Any, i: int) -> Primitive:
     where = f"catalogue[{i}]"
     _expect(entry, dict, where)
     facts = _get(entry, "facts", dict, where)
     for key in ("summary", "admission", "waiting", "progress", "rung", "source"):
         _get(facts, key, str, f"{where}.facts")
+    _expect(facts.get("origin") or "", str, f"{where}.facts.origin")
     if facts["rung"] not in RUNGS:
         raise RecordError(f"{where}.facts.rung is '{facts['rung']}', expected one of {', '.join(RUNGS)}.")
     return Primitive(_get(entry, "family", str, where), _get(entry, "primitive", str, where),
@@ -182,7 +196,8 @@ def _metric(entry: Any, where: str) -> Metric:
     samples = _expect(entry.get("samples", []), list, f"{where}.samples")
     return Metric(_number(entry, "value", where), _get(entry, "unit", str, where), _number(entry, "ci_low", where),
                   _number(entry, "ci_high", where),
-                  tuple(None if s is None else float(_expect(s, float, f"{where}.samples")) for s in samples))
+                  tuple(None if s is None else float(_expect(s, float, f"{where}.samples")) for s in samples),
+                  None if entry.get("running") is None else float(_expect(entry["running"], float, f"{where}.running")))
 
 
 def _cell(entry: Any, i: int) -> Cell:

@@ -61,6 +61,21 @@ def _metric(name: str):
     return values
 
 
+def _event(name: str):
+    def values(record: Record, cell: Cell, _: list[Cell]):
+        metric = record.event(cell, name)
+        if metric is None:
+            return None
+        return (metric.value, metric.value if metric.ci_low is None else metric.ci_low,
+                metric.value if metric.ci_high is None else metric.ci_high)
+
+    return values
+
+
+def _per_op(value: float) -> str:
+    return f"{style.si(value)} per operation" if value >= 0.001 else f"{value:.2g} per operation"
+
+
 def _ratio(record: Record, cell: Cell, cells: list[Cell]):
     name = record.reference(record.key(cell))
     base = next((c for c in cells if (c.primitive, c.threads) == (name, cell.threads)), None)
@@ -70,8 +85,19 @@ def _ratio(record: Record, cell: Cell, cells: list[Cell]):
 
 THROUGHPUT = Kind("throughput", "Throughput", "operations/s", "counts", lambda v: style.quantity(v, "1/s"),
                   _metric("throughput"))
+# Events per operation, under the throughput that they explain; drawn where at least one was counted.
+EVENTS = tuple(Kind(f"{name}_per_op", title, "per operation", "log", _per_op, _event(name)) for name, title in (
+    ("modified_line_hit", "Hits on lines modified in another core"),
+    ("l1d_miss", "L1 data cache misses"),
+    ("llc_miss", "Last-level cache misses"),
+    ("rfo", "Requests for ownership of a line"),
+))
+SWITCHES = Kind("context_switches_per_op", "Context switches", "per operation", "log", _per_op,
+                _metric("context_switches_per_op"))
 KINDS = (
     THROUGHPUT,
+    *EVENTS,
+    SWITCHES,
     Kind("ratio", "Throughput against the baseline", "times the baseline", "ratio", style.times, _ratio),
     Kind("latency_p99", "Waiting time, 99th percentile", "p99 of waiting", "log", style.duration,
          _metric("latency_p99")),
@@ -203,7 +229,7 @@ def _lines(ax: Axes, record: Record, kind: Kind, key: PanelKey, series: list[Ser
     ax.set_ylabel(kind.axis, labelpad=2)
     ax.grid(True, color=GRID, linewidth=0.5)
     ax.set_axisbelow(True)
-    _shade(ax, record, counts)
+    shade(ax, record, counts)
     if kind.name == "throughput":
         _ideal(ax, record, key, series, counts)
     if kind.scale == "ratio":
@@ -216,7 +242,7 @@ def _lines(ax: Axes, record: Record, kind: Kind, key: PanelKey, series: list[Ser
         high = [math.nan if v.high is None else v.high for v in s.values]
         ax.fill_between(x, low, high, color=s.look.color, alpha=0.17, linewidth=0, gid=f"band{s.look.index}")
         ax.plot(x, nan, color=s.look.color, marker=s.look.marker, markersize=4.2, linewidth=1.3,
-                linestyle=(0, (4, 2)) if s.look.dashed else "-", **edge(s.look), gid=f"line{s.look.index}", zorder=3)
+                linestyle=s.look.line, **edge(s.look), gid=f"line{s.look.index}", zorder=3)
         spots += [(s.look.index, v.threads, v.value, _say(kind, s.name, v)) for v in s.values if v.value is not None]
     return spots
 
@@ -239,7 +265,7 @@ def _rows(ax: Axes, record: Record, kind: Kind, key: PanelKey, series: list[Seri
     return spots
 
 
-def _shade(ax: Axes, record: Record, counts: list[int]) -> None:
+def shade(ax: Axes, record: Record, counts: list[int]) -> None:
     """Tints the part of the x axis where there are more threads than CPUs."""
     over = [n for n in counts if n in record.oversubscribed]
     if over:
@@ -311,6 +337,8 @@ def _tick(kind: Kind) -> Callable[[float, int], str]:
             return f"{value:g}"
         if kind.scale == "ratio":
             return f"{value:g}×" if value >= 1 else f"1/{round(1 / value)}×"
+        if kind in EVENTS or kind is SWITCHES:
+            return f"{value:g}"
         number, _, unit = (style.si(value) if kind.scale == "counts" else style.duration(value)).partition(" ")
         return f"{shorten(number)} {unit}".strip()
 

@@ -13,8 +13,8 @@ from typing import Any, Callable
 import jinja2
 from markupsafe import Markup, escape
 
-from . import advice, claims, style, verdict
-from .multiples import KINDS
+from . import advice, claims, costs, style, verdict
+from .multiples import EVENTS, KINDS
 from .record import APPARATUS, Cell, PanelKey, Record
 from .render import Picture, Rendered
 
@@ -30,6 +30,15 @@ COLUMNS = (
     ("Jain", "jain_fairness", "fairness, 1 = equal shares"),
     ("self-handoff", "self_handoff", "share of hand-overs to oneself"),
     ("overlap", "overlap", "share of the window with all threads running"),
+    ("switches/op", "context_switches_per_op", "context switches per operation"),
+)
+# Columns of events, where they were counted: heading, event, what the heading means.
+EVENT_COLUMNS = (
+    ("cycles/op", "cycles", "cycles in user space per operation"),
+    ("instr/op", "instructions", "instructions in user space per operation"),
+    ("modified/op", "modified_line_hit", "hits on lines modified in another core, per operation"),
+    ("L1 miss/op", "l1d_miss", "L1 data cache misses per operation"),
+    ("LLC miss/op", "llc_miss", "last-level cache misses per operation"),
 )
 KIND_NOTES = {
     "throughput": "Dotted: ideal; shaded: more threads than processors; bands: interval of the median; y axis 1/n: shorter "
@@ -42,9 +51,13 @@ KIND_NOTES = {
     "cpu_ns_per_op": "What waiting burns, all threads together.",
     "padding": "The same counter at several distances between the threads' slots.",
     "core_to_core": "One way, in ns; both on one colour scale.",
-}
+    "context_switches_per_op": "From getrusage; none at all has no place on this axis.",
+    "false_sharing": "Counters that lie on one line (unpadded) and on lines of their own: the distance between the lines "
+                     "is false sharing and nothing else.",
+} | {kind.name: "Counted in user space." for kind in EVENTS}
 KIND_TITLES = {kind.name: kind.title for kind in KINDS} | {
-    "tail": "Waiting time, percentiles", "padding": "Padding sweep", "core_to_core": "Core to core"}
+    "tail": "Waiting time, percentiles", "padding": "Padding sweep", "core_to_core": "Core to core",
+    "false_sharing": "What false sharing costs"}
 MARKS = {claims.CONFIRMED: "✓", claims.REFUTED: "✗", claims.INCONCLUSIVE: "?", claims.NOT_MEASURED: "–"}
 
 
@@ -64,9 +77,11 @@ def build(record: Record, rendered: dict[str, Rendered]) -> str:
         outcomes=[(o, _claim_threads(o)) for o in claims.evaluate_all(record)],
         families=[_family(record, family, rendered.get(family, Rendered())) for family in record.families],
         machine=rendered.get("", Rendered()).pictures, kind_titles=KIND_TITLES, kind_notes=KIND_NOTES,
-        rows=[_row(record, cell) for cell in record.cells], threads=sorted({c.threads for c in record.cells}),
+        rows=[_row(record, cell) for cell in record.timed], threads=sorted({c.threads for c in record.timed}),
+        event_columns=_event_columns(record), levels=_levels(record), cost_levels=costs.LEVELS,
+        peers=sorted({p.origin for p in record.catalogue if p.origin}),
         caveats=_caveats(record), drift=_drift(record), panel_words=_words(record), swatch=swatch,
-        looks={family: style.looks(record, family) for family in {c.family for c in record.cells}},
+        looks={family: style.looks(record, family) for family in {c.family for c in record.cells} | {p.family for p in record.catalogue}},
         csv=_data("text/csv;charset=utf-8", to_csv(record).encode()),
         json=_data("application/gzip", gzip.compress(_compact(record.raw), 9, mtime=0)),
         css=Markup((HERE / "style.css").read_text(encoding="utf-8") + _series_css(record)
@@ -115,8 +130,9 @@ def _wordy(params: dict[str, Any] | tuple) -> str:
 
 
 def to_csv(record: Record) -> str:
-    """All cells as CSV, a line each; every metric has its value and interval, numbers to six digits, empty for null."""
-    metrics = list(dict.fromkeys(name for cell in record.cells for name in cell.metrics))
+    """All cells as CSV, a line each, but those of the lens counters without a number; every metric has its value and interval, numbers to six digits, empty for null."""
+    metrics = list(dict.fromkeys(name for cell in record.cells for name in cell.metrics
+                                 if cell.lens != "counters" or cell.name in record.counted))
     units = {name: m.unit for cell in record.cells for name, m in cell.metrics.items()}
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
@@ -124,6 +140,8 @@ def to_csv(record: Record) -> str:
                     + [head for name in metrics
                        for head in (f"{name} [{units[name]}]", f"{name}_ci_low", f"{name}_ci_high")])
     for cell in record.cells:
+        if cell.lens == "counters" and cell.name not in record.counted:
+            continue
         numbers = []
         for name in metrics:
             metric = cell.metrics.get(name)
@@ -201,8 +219,29 @@ def _row(record: Record, cell: Cell) -> dict[str, Any]:
         if metric and value is not None and metric.ci_low is not None and metric.ci_high is not None:
             interval = f"{style.quantity(metric.ci_low, metric.unit)} … {style.quantity(metric.ci_high, metric.unit)}"
         numbers.append((value, style.quantity(value, metric.unit) if metric else "–", interval))
+    for _, name, _ in _event_columns(record):
+        metric = record.event(cell, name)
+        numbers.append((metric.value, style.quantity(metric.value, "1"), "") if metric else (None, "–", ""))
     return {"cell": cell, "params": _wordy(cell.params), "numbers": numbers,
+            "primitive": record.primitives[cell.family, cell.primitive],
             "caveats": [(c, cell.details.get(c) or advice.advice(c)) for c in cell.caveats]}
+
+
+def _event_columns(record: Record) -> list[tuple[str, str, str]]:
+    """The EVENT_COLUMNS that have a number in this record."""
+    return [column for column in EVENT_COLUMNS
+            if any(record.event(cell, column[1]) for cell in record.timed)]
+
+
+def _levels(record: Record) -> list[dict[str, Any]]:
+    """Per panel, the primitives at each level of cost, in the order of the levels."""
+    out = []
+    for key, (threads, found) in costs.levels(record).items():
+        by: dict[str, list[costs.Level]] = {name: [] for name, _, _ in costs.LEVELS} | {costs.OPEN: []}
+        for level in found:
+            by[level.level].append(level)
+        out.append({"key": key, "threads": threads, "by": by})
+    return out
 
 
 def _caveats(record: Record) -> list[dict[str, Any]]:
@@ -213,6 +252,11 @@ def _caveats(record: Record) -> list[dict[str, Any]]:
         found[name] = {"name": name, "run": True, "cells": 0, "examples": [details[name]] if name in details else []}
     for cell in record.cells:
         for name in cell.caveats:
+            if cell.lens == "counters" and name == record.counters.get("caveat"):
+                # Said once for the whole run, not by every cell that has no events.
+                found.setdefault(name, {"name": name, "run": True, "cells": 0,
+                                        "examples": [record.counters.get("reason") or ""]})
+                continue
             entry = found.setdefault(name, {"name": name, "run": False, "cells": 0, "examples": []})
             entry["cells"] += 1
             if name in cell.details and len(entry["examples"]) < 5:
@@ -239,8 +283,9 @@ def swatch(look: style.Look | None) -> Markup:
               "X": '<path d="M9.5 4l1.5-1.5l2 2l2-2l1.5 1.5l-2 2l2 2l-1.5 1.5l-2-2l-2 2l-1.5-1.5l2-2z"/>',
               "<": '<path d="M9 6l7.4-4v8z"/>', ">": '<path d="M17 6l-7.4-4v8z"/>'}
     color = {style.BLACK: "var(--black)", style.YELLOW: "var(--yellow)"}.get(look.color, look.color.lower())
-    dash = ' stroke-dasharray="5 3"' if look.dashed else ""
-    return Markup(f'<svg class="swatch" viewBox="0 0 26 12" aria-hidden="true" style="--c:{color}">'
+    dash = ' stroke-dasharray="6 2 1.5 2"' if look.origin else ' stroke-dasharray="5 3"' if look.dashed else ""
+    kind = "swatch peer" if look.origin else "swatch"
+    return Markup(f'<svg class="{kind}" viewBox="0 0 26 12" aria-hidden="true" style="--c:{color}">'
                   f'<path d="M0 6h26" class="l"{dash}/>{shapes[look.marker]}</svg>')
 
 

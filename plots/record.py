@@ -22,6 +22,7 @@ class Metric:
     ci_low: float | None
     ci_high: float | None
     samples: tuple[float | None, ...] = ()
+    running: float | None = None  # events: share of the time that the event was on a counter, 0–1
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,20 @@ class Primitive:
     def is_ceiling(self) -> bool:
         """True for a baseline that shares nothing (no_lock): what an answer could reach at most, not an answer."""
         return self.baseline and RUNGS[self.rung] == "no_sharing"
+
+    @property
+    def origin(self) -> str:
+        """Whose implementation it is ("abseil"); '' for our own."""
+        return self.facts.get("origin") or ""
+
+    @property
+    def behaviour(self) -> str:
+        """Admission order, waiting and bound in words: what differs between implementations that do the same."""
+        words = [self.facts.get(key, "none").replace("_", " ") for key in ("admission", "waiting")]
+        words = [word for word in words if word != "none"]
+        if "bounded" in self.facts and self.family == "queue":
+            words.append("bounded" if self.facts["bounded"] else "unbounded")
+        return ", ".join(words)
 
 
 @dataclass(frozen=True)
@@ -133,6 +148,23 @@ class Record:
     def timed(self) -> list[Cell]:
         """Cells of the lens `time`, in the order of the record."""
         return [cell for cell in self.cells if cell.lens == "time"]
+
+    @cached_property
+    def counted(self) -> dict[str, Cell]:
+        """Name of a cell -> its twin of the lens `counters`, where that has a number."""
+        return {cell.name: cell for cell in self.cells
+                if cell.lens == "counters" and any(m.value is not None for m in cell.metrics.values())}
+
+    @property
+    def counters(self) -> dict[str, Any]:
+        """The block environment.counters: what could be counted; {} where nothing was asked for."""
+        return self.environment.get("counters") or {}
+
+    def event(self, cell: Cell, name: str) -> Metric | None:
+        """Events per operation of a timed cell's twin: 'rfo' in user space, 'rfo_kernel' in the kernel; else None."""
+        twin = self.counted.get(cell.name)
+        found = twin.metrics.get(f"{name}_per_op") if twin else None
+        return found if found and found.value is not None else None
 
     @cached_property
     def panels(self) -> dict[PanelKey, list[Cell]]:

@@ -52,7 +52,8 @@ def render(record: Record, family: str, number: int, files: bool) -> Rendered:
                 if key not in pictures:
                     words = "-".join(f"{k}{v}" for k, v in key.params) if isinstance(key, PanelKey) else str(key)
                     shown = (style.panel_words(key, drawing.slices) or style.constant_words([key])
-                             if isinstance(key, PanelKey) else f"at the {key} of the run")
+                             if isinstance(key, PanelKey) else
+                             f"at the {key} of the run" if drawing.kind == "core_to_core" else key)
                     pictures[key] = Picture(style.slug(drawing.name, words), drawing.kind, drawing.workload, shown,
                                             drawing.notes.get(key, ""), {})
                 pictures[key].svg[variant] = cut(plate, piece, f"f{number}_{count}", sheet)

@@ -72,17 +72,23 @@ def tail(record: Record, panels: dict[PanelKey, list[Cell]]) -> Drawing | None:
 _PADDED = re.compile(r"^(?:.*_)?padded_?(\d+)$")
 
 
+def paddings(record: Record, family: str) -> dict[str, int]:
+    """Primitives of a family that are one counter at several paddings: name -> bytes, 0 for unpadded."""
+    steps: dict[str, int] = {}
+    for primitive in record.members(family):
+        match = _PADDED.match(primitive.name)
+        if match or primitive.name.startswith("unpadded"):
+            steps[primitive.name] = int(match[1]) if match else 0
+    return steps
+
+
 def padding_sweep(record: Record, panels: dict[PanelKey, list[Cell]]) -> Drawing | None:
     """Throughput of one counter at several paddings, a line per thread count.
 
     Drawn where a workload has a primitive named unpadded and two or more named padded_<bytes>; else None.
     """
     family, workload = next(iter(panels))[:2]
-    steps: dict[str, int] = {}
-    for primitive in record.members(family):
-        match = _PADDED.match(primitive.name)
-        if match or primitive.name.startswith("unpadded"):
-            steps[primitive.name] = int(match[1]) if match else 0
+    steps = paddings(record, family)
     if sorted(steps.values())[:1] != [0] or len(steps) < 3:
         return None
     names = sorted(steps, key=steps.get)

@@ -16,17 +16,29 @@ INK, FAINT, GRID, SHADE, PAPER = "#1b1b1c", "#6a6a6b", "#dcdcdd", "#f3ecdf", "#f
 
 
 class Look(NamedTuple):
-    """Colour, marker and dash of one primitive, the same in every plot of its family; `index` names its CSS class."""
+    """Colour, marker and line of one primitive, the same in every plot of its family; `index` names its CSS class."""
 
     index: int
     color: str
     marker: str
     dashed: bool
+    origin: str = ""  # whose it is, '' for our own; other people's have hollow markers and lines of dash and dot
+
+    @property
+    def line(self):
+        """matplotlib's line style."""
+        if self.origin:
+            return (0, (6, 1.5, 1.2, 1.5))
+        return (0, (4, 2)) if self.dashed else "-"
+
+    def label(self, name: str) -> str:
+        """The name for a legend, with whose it is."""
+        return f"{name} ({self.origin})" if self.origin else name
 
 
 def looks(record: Record, family: str) -> dict[str, Look]:
-    """Primitive name -> look, by catalogue order; baselines are dashed."""
-    return {p.name: Look(i, OKABE_ITO[i % len(OKABE_ITO)], MARKERS[i % len(MARKERS)], p.baseline)
+    """Primitive name -> look, by catalogue order; baselines are dashed, other people's hollow."""
+    return {p.name: Look(i, OKABE_ITO[i % len(OKABE_ITO)], MARKERS[i % len(MARKERS)], p.baseline, p.origin)
             for i, p in enumerate(record.members(family))}
 
 

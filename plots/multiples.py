@@ -120,6 +120,8 @@ def series_of(record: Record, kind: Kind, cells: list[Cell]) -> list[Series]:
             numbers = kind.values(record, cell, cells)
             if numbers and kind.scale in ("log", "ratio") and numbers[0] <= 0:
                 numbers = None
+            if numbers is None and "skipped" in cell.caveats:
+                continue  # not asked for: no gap in the line, which has no point there either
             values.append(Value(cell.threads, *(numbers or (None, None, None))))
         if any(v.value is not None for v in values):
             found.append(Series(name, look, record.primitives[family, name].is_ceiling, values))

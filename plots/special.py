@@ -9,7 +9,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from . import style
-from .canvas import HEIGHT, LEFT, WIDTH, Drawing, Grid, decades, locate, log_limits, name_rows
+from .canvas import HEIGHT, LEFT, WIDTH, Drawing, Grid, decades, edge, locate, log_limits, name_rows
 from .multiples import THROUGHPUT, series_of
 from .record import Cell, PanelKey, Record
 from .style import GRID, PAPER
@@ -49,9 +49,8 @@ def tail(record: Record, panels: dict[PanelKey, list[Cell]]) -> Drawing | None:
             look = names[cell.primitive]
             p50, p99, p999 = (cell.value(metric) for metric, _ in PERCENTILES)
             for x, marker, size, width in ((p50, look.marker, 5, 0.4), (p99, "|", 8, 1.6), (p999, "|", 4, 0.8)):
-                ax.plot([x], [row], color=look.color, marker=marker, markersize=size, linestyle="none",
-                        markeredgecolor=PAPER if x == p50 and marker == look.marker else look.color,
-                        markeredgewidth=width, gid=f"dot{look.index}", zorder=3)
+                whole = edge(look) if marker == look.marker else {"markeredgecolor": look.color, "markeredgewidth": width}
+                ax.plot([x], [row], color=look.color, marker=marker, markersize=size, linestyle="none", **whole, gid=f"dot{look.index}", zorder=3)
             ax.plot([p50, p999], [row, row], color=look.color, linewidth=1, gid=f"band{look.index}")
             spots[key] += [(look.index, value, row, f"{cell.primitive}, {name}: {style.duration(value)}")
                            for (_, name), value in zip(PERCENTILES, (p50, p99, p999))]

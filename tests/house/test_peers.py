@@ -12,8 +12,8 @@ SOURCE = pathlib.Path(os.environ["CONTEND_SOURCE_DIR"])
 PROJECT = """
 cmake_minimum_required(VERSION 3.25)
 project(asks LANGUAGES NONE)
-list(APPEND CMAKE_MODULE_PATH {source}/cmake)
-set(CMAKE_SYSTEM_PREFIX_PATH {prefix})  # what lies elsewhere is not found
+list(APPEND CMAKE_MODULE_PATH "{source}/cmake")
+set(CMAKE_SYSTEM_PREFIX_PATH "{prefix}")  # what lies elsewhere is not found
 set(CMAKE_FIND_USE_SYSTEM_ENVIRONMENT_PATH OFF)
 set(CMAKE_FIND_USE_CMAKE_ENVIRONMENT_PATH OFF)
 include(ContendPeers)

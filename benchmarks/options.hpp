@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "perf/nearest.hpp"
+
 namespace contend::bench {
 
 /// A wrong argument: what() is the one sentence to show; the program exits 2.
@@ -49,7 +51,6 @@ struct options {
 /// Reads the command line. Throws usage_error; prints help or version and exits 0 where asked for.
 options parse_options(int argc, char** argv);
 
-/// The names nearest to `wrong` among `known`, at most three, best first; empty if none is near.
-std::vector<std::string> nearest(const std::string& wrong, const std::vector<std::string>& known);
+using contend::nearest;
 
 }  // namespace contend::bench

@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <numeric>
 #include <regex>
 #include <string_view>
 
@@ -249,6 +250,35 @@ options parse_options(int argc, char** argv) {
   } catch (const std::regex_error& wrong) {
     throw usage_error("--filter: '" + expression + "' is not a regular expression: " + wrong.what());
   }
+  return out;
+}
+
+std::vector<std::string> nearest(const std::string& wrong, const std::vector<std::string>& known) {
+  const auto distance = [](const std::string& a, const std::string& b) {  // Levenshtein 1966
+    std::vector<std::size_t> row(b.size() + 1);
+    std::iota(row.begin(), row.end(), std::size_t{0});
+    for (std::size_t i = 1; i <= a.size(); ++i) {
+      std::size_t diagonal = row[0];
+      row[0] = i;
+      for (std::size_t j = 1; j <= b.size(); ++j) {
+        const std::size_t above = row[j];
+        row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1])});
+        diagonal = above;
+      }
+    }
+    return row[b.size()];
+  };
+  std::vector<std::pair<std::size_t, std::string>> ranked;
+  for (const auto& name : known) {
+    const bool part = wrong.size() >= 3 && name.find(wrong) != std::string::npos;
+    const std::size_t d = part ? 1 : distance(wrong, name);
+    if (d <= std::max<std::size_t>(2, wrong.size() / 3)) ranked.emplace_back(d, name);
+  }
+  std::sort(ranked.begin(), ranked.end());
+  ranked.erase(std::unique(ranked.begin(), ranked.end()), ranked.end());
+  std::vector<std::string> out;
+  for (const auto& [d, name] : ranked)
+    if (out.size() < 3) out.push_back(name);
   return out;
 }
 

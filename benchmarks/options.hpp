@@ -11,8 +11,6 @@
 #include <string>
 #include <vector>
 
-#include "perf/nearest.hpp"
-
 namespace contend::bench {
 
 /// A wrong argument: what() is the one sentence to show; the program exits 2.
@@ -51,6 +49,7 @@ struct options {
 /// Reads the command line. Throws usage_error; prints help or version and exits 0 where asked for.
 options parse_options(int argc, char** argv);
 
-using contend::nearest;
+/// The names nearest to `wrong` among `known`, at most three, best first; empty if none is near.
+std::vector<std::string> nearest(const std::string& wrong, const std::vector<std::string>& known);
 
 }  // namespace contend::bench

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+// The one simulation of the process, as the hooks and the blocking calls see it.
+#pragma once
+
+#include <exception>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "fiber.hpp"
+#include "model.hpp"
+#include "simulation.hpp"
+
+namespace contend::coherence {
+
+/// A simulated thread.
+struct sim_thread {
+  unsigned core = 0;
+  picoseconds clock = 0;
+  picoseconds stores_taken = 0;     ///< when the last store that is under way takes effect
+  picoseconds stores_deferred = 0;  ///< likewise of those whose value is not in memory before
+  std::vector<picoseconds> stores;  ///< when those under way are done; as many as the store buffer holds
+  const void* parked_on = nullptr;
+  std::uint64_t parked_since = 0;  ///< who sleeps longest is woken first
+  bool timed_out = false;
+  bool over = false;
+  std::uint32_t turn = 0;             ///< tells this entry in the queue from one that is stale
+  const void* last_access = nullptr;  ///< return address of the last hook
+  std::unique_ptr<fiber_memory> memory;
+  std::exception_ptr thrown;
+};
+
+/// Who runs next: a binary heap by time, then by core.
+class ready_queue {
+ public:
+  struct entry {
+    picoseconds when = 0;
+    std::uint32_t core = 0;
+    std::uint32_t turn = 0;
+    [[nodiscard]] bool before(const entry& other) const noexcept {
+      return when != other.when ? when < other.when : core < other.core;
+    }
+  };
+  [[nodiscard]] bool empty() const noexcept { return entries_.empty(); }
+  [[nodiscard]] const entry& top() const noexcept { return entries_.front(); }
+  void push(entry one);
+  entry pop();
+  /// pop() and push() in one.
+  entry exchange(entry one);
+
+ private:
+  void sink(std::size_t at);
+  std::vector<entry> entries_;
+};
+
+class engine {
+ public:
+  engine(const machine& m, unsigned threads);
+
+  /// One access to memory that the calling hook is about to make. Returns when it is the thread's turn to make it.
+  void access(std::uint64_t address, unsigned size, access_kind kind);
+  /// An atomic store; true if the value is to be written now, false if it will be when the line has come.
+  bool atomic_store(void* address, unsigned size, std::uint64_t value);
+  /// An atomic load; true if *value is set to what the thread itself stores and nobody sees yet.
+  bool forwarded(const void* address, unsigned size, std::uint64_t* value);
+  /// Waits until everything that the thread stored is visible.
+  void drain();
+  /// The thread's turn at its own time: whoever is behind runs first.
+  void in_order();
+  /// Nobody sees what a thread does on lines of its own, so it need not take turns for them, within limits: who comes
+  /// to share such a line for the first time finds it at most run_ahead older than it should be.
+  void not_too_far_ahead();
+  static constexpr picoseconds run_ahead = 200'000;
+  /// What is under way on the line of this address and due, is done.
+  void settle(const void* address);
+
+  void block();  ///< until made ready by somebody else
+  void ready(sim_thread& one, picoseconds when);
+  void leave();  ///< the calling thread is through
+  [[noreturn]] void stop_stuck(const char* why);
+
+  const machine& m;
+  cache_model model;
+  std::vector<sim_thread> threads;
+  ready_queue queue;
+  sim_thread* running = nullptr;
+  fiber_context outside;
+  unsigned alive = 0;
+  picoseconds give_up = ~picoseconds{0};
+  std::uint64_t next_park = 0;
+  std::string stuck_because;
+  const std::function<void(unsigned)>* body = nullptr;
+  const std::function<void()>* conductor = nullptr;
+
+ private:
+  line& line_of(std::uint64_t address);
+  void one_line(std::uint64_t address, unsigned size, access_kind kind);
+  void miss(line& l, access_kind kind, byte_mask bytes);
+  void remember_store(picoseconds done);
+  void resume(ready_queue::entry next);
+
+  static constexpr std::size_t recent_lines = 1024;
+  line* recent_[recent_lines] = {};
+};
+
+/// The simulation that is going on, or nullptr.
+extern engine* current;
+/// Whether accesses count now: inside a simulated thread, outside of the engine itself.
+extern bool watching;
+
+}  // namespace contend::coherence

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+// See fiber.hpp. The parked thread exists for its thread-local storage alone: errno, malloc's caches and every
+// thread_local of the program are then those of the simulated thread.
+#include "fiber.hpp"
+
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+
+#if defined(__x86_64__)
+#include <asm/prctl.h>
+#endif
+
+extern "C" void contend_switch_stack(void** save, void* to);
+
+#if defined(__x86_64__)
+asm(R"(
+.text
+.globl contend_switch_stack
+.type contend_switch_stack, @function
+contend_switch_stack:
+  pushq %rbp
+  pushq %rbx
+  pushq %r12
+  pushq %r13
+  pushq %r14
+  pushq %r15
+  movq %rsp, (%rdi)
+  movq %rsi, %rsp
+  popq %r15
+  popq %r14
+  popq %r13
+  popq %r12
+  popq %rbx
+  popq %rbp
+  ret
+.size contend_switch_stack, .-contend_switch_stack
+)");
+#elif defined(__aarch64__)
+asm(R"(
+.text
+.globl contend_switch_stack
+.type contend_switch_stack, %function
+contend_switch_stack:
+  sub sp, sp, #176
+  stp x19, x20, [sp, #0]
+  stp x21, x22, [sp, #16]
+  stp x23, x24, [sp, #32]
+  stp x25, x26, [sp, #48]
+  stp x27, x28, [sp, #64]
+  stp x29, x30, [sp, #80]
+  stp d8, d9, [sp, #96]
+  stp d10, d11, [sp, #112]
+  stp d12, d13, [sp, #128]
+  stp d14, d15, [sp, #144]
+  mov x9, sp
+  str x9, [x0]
+  mov sp, x1
+  ldp x19, x20, [sp, #0]
+  ldp x21, x22, [sp, #16]
+  ldp x23, x24, [sp, #32]
+  ldp x25, x26, [sp, #48]
+  ldp x27, x28, [sp, #64]
+  ldp x29, x30, [sp, #80]
+  ldp d8, d9, [sp, #96]
+  ldp d10, d11, [sp, #112]
+  ldp d12, d13, [sp, #128]
+  ldp d14, d15, [sp, #144]
+  add sp, sp, #176
+  ret
+.size contend_switch_stack, .-contend_switch_stack
+)");
+#else
+#error "contend's simulated threads know x86-64 and arm64"
+#endif
+
+namespace contend::coherence {
+namespace {
+
+// | offset             | what                                                          |
+// |--------------------|---------------------------------------------------------------|
+// | 0                  | a page that may not be touched: a stack that overflows, stops |
+// | 4 KiB … 512 KiB    | the fiber's stack, downwards                                  |
+// | 512 KiB … 1 MiB    | the lender's stack, with the thread-local storage at its top  |
+constexpr std::uintptr_t region = 0x610000000000;
+constexpr std::size_t stride = 1U << 20;
+constexpr std::size_t guard = 4096;
+constexpr std::size_t stack_end = stride / 2;
+
+[[noreturn]] void fail(int error, const char* what) { throw std::system_error(error, std::system_category(), what); }
+
+#if defined(__x86_64__)
+/// Bit 1 of AT_HWCAP2: user space may write the FS base itself; otherwise the kernel does it.
+const bool may_write_fs = (::getauxval(AT_HWCAP2) & 2) != 0;
+#endif
+
+void set_thread_pointer(std::uint64_t value) noexcept {
+#if defined(__x86_64__)
+  if (may_write_fs)
+    asm volatile("wrfsbase %0" : : "r"(value) : "memory");
+  else
+    asm volatile("syscall" : : "a"(SYS_arch_prctl), "D"(ARCH_SET_FS), "S"(value) : "rcx", "r11", "memory");
+#else
+  asm volatile("msr tpidr_el0, %0" : : "r"(value) : "memory");
+#endif
+}
+
+}  // namespace
+
+std::uint64_t thread_pointer() noexcept {
+#if defined(__x86_64__)
+  return reinterpret_cast<std::uint64_t>(::pthread_self());  // glibc: the thread's block points to itself
+#else
+  std::uint64_t value;
+  asm volatile("mrs %0, tpidr_el0" : "=r"(value));
+  return value;
+#endif
+}
+
+void switch_fiber(fiber_context& from, const fiber_context& to) noexcept {
+  set_thread_pointer(to.thread_pointer);
+  contend_switch_stack(&from.stack_pointer, to.stack_pointer);
+}
+
+void* fiber_memory::lend(void* self) {
+  auto* const mine = static_cast<fiber_memory*>(self);
+  mine->context.thread_pointer = thread_pointer();
+  ::sem_post(&mine->lent_);
+  while (::sem_wait(&mine->done_) != 0) {
+  }
+  return nullptr;
+}
+
+fiber_memory::fiber_memory(unsigned number, void (*entry)()) {
+  void* const at = reinterpret_cast<void*>(region + number * stride);
+  memory_ = static_cast<char*>(::mmap(at, stride, PROT_READ | PROT_WRITE,
+                                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0));
+  if (memory_ == MAP_FAILED) fail(errno, "cannot map the memory of a simulated thread at its fixed address");
+  ::mprotect(memory_, guard, PROT_NONE);
+  ::sem_init(&lent_, 0, 0);
+  ::sem_init(&done_, 0, 0);
+  pthread_attr_t attributes;
+  ::pthread_attr_init(&attributes);
+  ::pthread_attr_setstack(&attributes, memory_ + stack_end, stride - stack_end);
+  const int error = ::pthread_create(&lender_, &attributes, &lend, this);
+  ::pthread_attr_destroy(&attributes);
+  if (error != 0) {
+    ::munmap(memory_, stride);
+    fail(error, "cannot start the thread that lends a simulated one its thread-local storage");
+  }
+  while (::sem_wait(&lent_) != 0) {
+  }
+  auto* top = reinterpret_cast<std::uint64_t*>(memory_ + stack_end);
+#if defined(__x86_64__)
+  *--top = 0;                                       // keeps the stack aligned as after a call
+  *--top = reinterpret_cast<std::uint64_t>(entry);  // where the switch returns to
+  for (int i = 0; i < 6; ++i) *--top = 0;
+#else
+  top -= 22;
+  for (int i = 0; i < 22; ++i) top[i] = 0;
+  top[11] = reinterpret_cast<std::uint64_t>(entry);  // x30
+#endif
+  context.stack_pointer = top;
+}
+
+fiber_memory::~fiber_memory() {
+  ::sem_post(&done_);
+  ::pthread_join(lender_, nullptr);
+  ::sem_destroy(&lent_);
+  ::sem_destroy(&done_);
+  ::munmap(memory_, stride);
+}
+
+}  // namespace contend::coherence

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+// A fiber: a stack, and the thread-local storage of an OS thread that is parked meanwhile, both at fixed addresses.
+#pragma once
+
+#include <pthread.h>
+#include <semaphore.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace contend::coherence {
+
+/// Where a fiber stands while another one runs.
+struct fiber_context {
+  void* stack_pointer = nullptr;
+  std::uint64_t thread_pointer = 0;  ///< FS base on x86-64, TPIDR_EL0 on arm64
+};
+
+/// Saves the caller into `from` and goes on with `to`.
+void switch_fiber(fiber_context& from, const fiber_context& to) noexcept;
+
+/// The caller's thread pointer, so that somebody can switch back to it.
+[[nodiscard]] std::uint64_t thread_pointer() noexcept;
+
+/// Stack and thread-local storage number `number`. Throws std::system_error if there is no memory for it.
+class fiber_memory {
+ public:
+  /// The context starts at entry(), which never returns.
+  fiber_memory(unsigned number, void (*entry)());
+  ~fiber_memory();
+  fiber_memory(const fiber_memory&) = delete;
+  fiber_memory& operator=(const fiber_memory&) = delete;
+  fiber_context context;
+
+ private:
+  static void* lend(void* self);
+  char* memory_ = nullptr;
+  pthread_t lender_{};
+  sem_t lent_{};
+  sem_t done_{};
+};
+
+}  // namespace contend::coherence

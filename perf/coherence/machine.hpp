@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+// The machine that is simulated: its clusters and what each part of a coherence transaction takes.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace contend::coherence {
+
+/// Virtual time in picoseconds: whole numbers, so that every host computes the same.
+using picoseconds = std::uint64_t;
+
+inline constexpr unsigned max_cores = 128;
+
+/// The legs of a transaction on one line. The directory serves one at a time per line: the request travels to it, it
+/// probes the owner (or all sharers), the data travel to the requester, the acknowledgement closes it. Until the probe
+/// arrives the owner goes on working on the line, so a hand-over carries several of its operations.
+struct legs {
+  picoseconds request = 0;
+  picoseconds probe = 0;
+  picoseconds data = 0;
+  picoseconds acknowledge = 0;
+};
+
+/// A machine description; see machines/*.json for the files and where their figures are from.
+struct machine {
+  std::string name;
+  unsigned line_size = 64;         ///< bytes: 64 or 128
+  unsigned cores = max_cores;      ///< 1–128
+  unsigned cores_per_cluster = 8;  ///< cores that share a last-level cache
+  unsigned clusters_per_socket = 16;
+  legs near;                     ///< both in one cluster
+  legs far;                      ///< two clusters of a socket
+  legs remote;                   ///< two sockets
+  picoseconds load = 0;          ///< hit, as far as out-of-order execution does not hide it
+  picoseconds store = 0;         ///< into the store buffer
+  picoseconds rmw = 0;           ///< atomic read-modify-write on a line that is owned
+  picoseconds fence = 0;         ///< sequentially consistent fence, the store buffer being empty
+  picoseconds pause = 0;         ///< one relax()
+  picoseconds memory = 0;        ///< first touch of a line
+  unsigned store_buffer = 56;    ///< stores that may be under way
+  picoseconds system_call = 0;   ///< into the kernel and back, nothing done
+  picoseconds block = 0;         ///< going to sleep: the call and the switch away
+  picoseconds wake = 0;          ///< for the waker, per call that finds somebody
+  picoseconds wake_latency = 0;  ///< until the woken thread runs
+
+  /// The legs between two cores.
+  [[nodiscard]] const legs& between(unsigned a, unsigned b) const noexcept {
+    const unsigned cluster_a = a / cores_per_cluster;
+    const unsigned cluster_b = b / cores_per_cluster;
+    if (cluster_a == cluster_b) return near;
+    return cluster_a / clusters_per_socket == cluster_b / clusters_per_socket ? far : remote;
+  }
+};
+
+}  // namespace contend::coherence

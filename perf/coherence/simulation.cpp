@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: MIT
+// See simulation.hpp.
+#include "simulation.hpp"
+
+#include <dlfcn.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <limits>
+
+#include "engine.hpp"
+
+namespace contend::coherence {
+namespace {
+
+/// Keeps the engine's own accesses out of the simulation.
+class apart {
+ public:
+  apart() noexcept : was_(watching) { watching = false; }
+  ~apart() { watching = was_; }
+  apart(const apart&) = delete;
+  apart& operator=(const apart&) = delete;
+
+ private:
+  bool was_;
+};
+
+std::string place_of(const void* address) {
+  Dl_info info{};
+  char text[256];
+  if (address != nullptr && ::dladdr(address, &info) != 0 && info.dli_sname != nullptr)
+    std::snprintf(
+        text, sizeof text, "%s+0x%zx", info.dli_sname,
+        static_cast<std::size_t>(static_cast<const char*>(address) - static_cast<const char*>(info.dli_saddr)));
+  else
+    std::snprintf(text, sizeof text, "%p", address);
+  return text;
+}
+
+void enter_thread() {
+  engine& e = *current;
+  sim_thread& me = *e.running;
+  try {
+    watching = true;
+    if (me.core + 1 == e.threads.size())
+      (*e.conductor)();
+    else
+      (*e.body)(me.core);
+    watching = false;
+    e.drain();
+  } catch (...) {
+    watching = false;
+    me.thrown = std::current_exception();
+  }
+  watching = false;
+  e.leave();
+  std::abort();  // nobody switches to a thread that has left
+}
+
+}  // namespace
+
+void engine::stop_stuck(const char* why) {
+  stuck_because = why;
+  for (const auto& one : threads) {
+    if (one.over || one.core + 1 == threads.size()) continue;
+    stuck_because += "; thread " + std::to_string(one.core) + (one.parked_on != nullptr ? " parked" : "") + " at " +
+                     place_of(one.last_access);
+    if (stuck_because.size() > 2000) {
+      stuck_because += "; …";
+      break;
+    }
+  }
+  sim_thread& me = *running;
+  running = nullptr;
+  switch_fiber(me.memory->context, outside);
+  std::abort();
+}
+
+simulation::simulation(const machine& m, unsigned threads) {
+  if (threads == 0 || threads > std::min(m.cores, max_cores))
+    throw std::invalid_argument("threads: " + std::to_string(threads) + " is no number of threads for '" + m.name +
+                                "'; expected 1 to " + std::to_string(std::min(m.cores, max_cores)));
+  if (current != nullptr) throw std::logic_error("a simulation is going on in this process already");
+  current = new engine(m, threads);
+}
+
+simulation::~simulation() {
+  delete current;
+  current = nullptr;
+}
+
+cache_model& simulation::model() noexcept { return current->model; }
+
+void simulation::run(const std::function<void(unsigned)>& body, const std::function<void()>& conductor,
+                     picoseconds give_up) {
+  engine& e = *current;
+  e.body = &body;
+  e.conductor = &conductor;
+  e.give_up = give_up;
+  for (auto& one : e.threads) {
+    one.memory = std::make_unique<fiber_memory>(one.core, &enter_thread);
+    e.queue.push({0, one.core, one.turn});
+  }
+  e.alive = static_cast<unsigned>(e.threads.size());
+  e.outside.thread_pointer = thread_pointer();
+  const auto first = e.queue.pop();
+  e.running = &e.threads[first.core];
+  ++e.running->turn;
+  switch_fiber(e.outside, e.running->memory->context);
+  e.running = nullptr;
+  for (const auto* l : e.model.lines()) e.model.settle(const_cast<line&>(*l), std::numeric_limits<picoseconds>::max());
+  if (!e.stuck_because.empty()) throw stuck(e.stuck_because);
+  for (const auto& one : e.threads)
+    if (one.thrown) std::rethrow_exception(one.thrown);
+}
+
+bool simulating() noexcept { return current != nullptr && current->running != nullptr; }
+picoseconds now() noexcept { return simulating() ? current->running->clock : 0; }
+unsigned current_core() noexcept { return simulating() ? current->running->core : 0; }
+
+void pass(picoseconds time) noexcept {
+  if (!simulating()) return;
+  const apart here;
+  current->running->clock += time;
+  current->not_too_far_ahead();
+}
+
+void sleep_until(picoseconds when) noexcept {
+  if (!simulating()) return;
+  const apart here;
+  engine& e = *current;
+  e.drain();
+  e.running->clock = std::max(e.running->clock, when);
+  e.in_order();
+}
+
+void relax() noexcept {
+  if (!simulating()) return;
+  const apart here;
+  ++current->model.counts().spins;
+  current->running->clock += current->m.pause;
+  current->in_order();
+}
+
+void yield() noexcept {
+  if (!simulating()) return;
+  const apart here;
+  current->running->clock += current->m.system_call;
+  current->in_order();
+}
+
+void fence() noexcept {
+  if (!simulating()) return;
+  const apart here;
+  current->drain();
+  current->running->clock += current->m.fence;
+}
+
+bool park(const void* word, std::uint32_t expected, picoseconds deadline) noexcept {
+  if (!simulating()) return true;
+  const apart here;
+  engine& e = *current;
+  sim_thread& me = *e.running;
+  e.drain();
+  me.clock += e.m.system_call;
+  e.access(reinterpret_cast<std::uint64_t>(word), 4, access_kind::load);
+  if (*static_cast<const volatile std::uint32_t*>(word) != expected) return true;
+  if (deadline != 0 && deadline <= me.clock) return false;
+  ++e.model.counts().parks;
+  me.clock += e.m.block;
+  me.parked_on = word;
+  me.parked_since = e.next_park++;
+  me.timed_out = false;
+  ++me.turn;
+  if (deadline != 0) e.queue.push({std::max(deadline, me.clock), me.core, me.turn});
+  e.block();
+  return !me.timed_out;
+}
+
+unsigned wake(const void* word, unsigned n) noexcept {
+  if (!simulating()) return 0;
+  const apart here;
+  engine& e = *current;
+  e.drain();
+  e.running->clock += e.m.system_call;
+  e.in_order();
+  unsigned woken = 0;
+  while (woken < n) {
+    sim_thread* first = nullptr;
+    for (auto& one : e.threads)
+      if (one.parked_on == word && (first == nullptr || one.parked_since < first->parked_since)) first = &one;
+    if (first == nullptr) break;
+    ++woken;
+    e.running->clock += e.m.wake;
+    first->parked_on = nullptr;
+    e.ready(*first, std::max(first->clock, e.running->clock + e.m.wake_latency));
+  }
+  return woken;
+}
+
+outside::outside() noexcept : was_(watching) { watching = false; }
+outside::~outside() { watching = was_; }
+
+}  // namespace contend::coherence

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A whole short run of the quick profile: schema, completeness, names, Google Benchmark's tools, a toy lock."""
 import json
+import resource
 import shutil
 import subprocess
 
@@ -84,6 +85,24 @@ def test_software_events_need_no_pmu(tmp_path):
     for cell in cells_of(record, "counters"):
         assert set(cell["metrics"]) == {"page_faults_per_op", "context_switches_per_op", "ns_per_op"}
         assert all(m["value"] is not None for m in cell["metrics"].values()) or "not_counted" in cell["caveats"]
+
+
+def test_too_few_files_cost_events_and_nothing_else(tmp_path):
+    def few():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (16, 16))
+
+    done = run("bench", "--results", tmp_path, *SHORT, "--threads", "8", "--family", "lock", "--workload", "critical_section",
+               "--primitive", "std_mutex", "--events", "perf::PERF_COUNT_SW_TASK_CLOCK,page_faults", "--no-report",
+               preexec_fn=few)
+    assert done.returncode == 0, done.stderr
+    record = record_of(tmp_path)
+    assert any(c["metrics"]["throughput"]["value"] for c in cells_of(record))
+    for cell in cells_of(record, "counters"):
+        clock = next(m for name, m in cell["metrics"].items() if "task_clock_per_op" in name)
+        assert clock["value"] is None and "not_counted" in cell["caveats"], cell
+        if cell["metrics"]["ns_per_op"]["value"] is not None:
+            assert "EMFILE" in cell["details"]["not_counted"], cell["details"]
+            assert cell["metrics"]["page_faults_per_op"]["value"] is not None
 
 
 def test_names_are_made_of_the_cells_parts(quick):

@@ -47,7 +47,10 @@ def test_every_primitive_of_every_family_at_every_thread_count(quick):
             if cell["metrics"]["throughput"]["value"] is None:
                 # not_counted: on a busy machine a window of 1 ms may pass before a thread has a processor
                 assert {"skipped", "not_applicable", "not_counted"} & set(cell["caveats"]), cell["name"]
-        assert any(c["metrics"]["throughput"]["value"] for c in seen), entry["primitive"]
+        asked = [c for c in seen if not {"skipped", "not_applicable"} & set(c["caveats"])]
+        assert asked, entry["primitive"]
+    asked = [c for c in cells_of(record) if not {"skipped", "not_applicable"} & set(c["caveats"])]
+    assert sum(c["metrics"]["throughput"]["value"] is not None for c in asked) > 0.5 * len(asked)
     for family in FAMILIES:
         for n in counts:
             cells = [c for c in cells_of(record) if c["family"] == family and c["threads"] == n]

@@ -68,10 +68,6 @@ TERMS = {
                                         "it is below, or neither. A claim is refuted if it is at any thread count.",
     "core to core": "Time for a cache line written by one processor to be seen by another, one way. Contended "
                     "primitives cost a multiple of it.",
-    "events per operation": "Counted by the processor while the threads ran, in trials of their own, per thread, in user "
-                            "space and in the kernel apart; divided by the operations of all threads.",
-    "other people's": "Primitives of other projects, measured in the same run through the same workloads. Hollow markers, "
-                      "lines of dash and dot, and the project's name beside theirs.",
     "false sharing": "Threads that write different words of one cache line fight for it as if for one word.",
 }
 

@@ -39,8 +39,8 @@ def configure() -> None:
 
 @dataclass
 class Drawing:
-    """A drawn figure. `slices` has one entry per panel, keyed by PanelKey or a name, `notes` what to
-    say beside some of them.
+    """A drawn figure. `slices` has one entry per panel, keyed by PanelKey or a name, `notes` what to say beside some of
+    them, `words` what stands above those of which the parameters do not say it.
 
     `variants`: names of the ways to draw the y axis, the first being the default; [''] where there is one way only.
     """
@@ -52,6 +52,7 @@ class Drawing:
     figure: Figure
     slices: dict
     notes: dict = field(default_factory=dict)
+    words: dict = field(default_factory=dict)
     variants: list[str] = field(default_factory=lambda: [""])
     set_up: Callable[[str], None] = lambda variant: None
     hints: Callable[[], None] = lambda: None
@@ -82,7 +83,8 @@ class Grid:
         columns = min(COLUMNS, count)
         rows = math.ceil(count / columns)
         width = max(columns * WIDTH, 2 * WIDTH if legend else WIDTH)
-        per_row = max(1, int(width / (2.2 if any(look.origin for _, look in legend) else 1.6)))
+        widest = max((len(look.label) for _, look in legend), default=0)
+        per_row = max(1, int(width / max(1.6, 0.062 * min(widest, 34) + 0.55)))
         legend_height = 0.2 * math.ceil(len(legend) / per_row) + 0.12 if legend else 0.0
         total = HEADER + rows * height + legend_height
         self.columns, self.height, self.left, self.total, self.width = columns, height, left, total, width
@@ -92,8 +94,8 @@ class Grid:
             handles = [Line2D([], [], color=look.color, marker=look.marker, markersize=4.5, linewidth=1.3,
                               linestyle=look.line, **edge(look))
                        for _, look in legend]
-            self.figure.legend(handles, [short(look.label(name), 34) for name, look in legend], loc="lower left", ncol=per_row,
-                               frameon=False, bbox_to_anchor=(0, 0), borderaxespad=0.3)
+            names = [short(look.label, 34) for _, look in legend]
+            self.figure.legend(handles, names, loc="lower left", ncol=per_row, frameon=False, bbox_to_anchor=(0, 0), borderaxespad=0.3)
 
     def axes(self, i: int, title: str) -> tuple[Axes, tuple[float, float, float, float]]:
         """Axes in the i-th cell, and the cell's box below the panel's title."""
@@ -143,9 +145,12 @@ Spot = tuple[int, float, float, str]  # series index, x and y in data units, wha
 
 
 def edge(look: Look) -> dict:
-    """The edge of a marker: paper, so that markers on each other stay apart; yellow needs ink to show on white."""
-    if look.origin:
-        return {"markerfacecolor": PAPER, "markeredgecolor": look.color, "markeredgewidth": 1.1}
+    """The edge of a marker: paper, so that markers on each other stay apart; yellow needs ink to show on white.
+
+    A peer's marker is hollow.
+    """
+    if look.peer:
+        return {"markerfacecolor": PAPER, "markeredgecolor": look.color, "markeredgewidth": 1.0}
     if look.color == YELLOW:
         return {"markeredgecolor": FAINT, "markeredgewidth": 0.5}
     return {"markeredgecolor": PAPER, "markeredgewidth": 0.4}

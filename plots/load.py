@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from .record import RUNGS, Cell, Claim, Metric, Primitive, Record, Workload
+from .record import RUNGS, Cell, Claim, Counters, Event, Metric, Primitive, Record, Workload
 
 SCHEMA_VERSION = 1
 _NAMES = {dict: "an object", list: "an array", str: "a string", bool: "true or false", int: "a whole number",
@@ -75,7 +75,6 @@ def parse(document: Any) -> Record:
         _get(environment, group, dict, "environment")
     _caveats(environment, "environment")
     _core_to_core(environment.get("core_to_core"))
-    _counters(environment.get("counters"))
     return Record(
         run=run,
         environment=environment,
@@ -84,6 +83,7 @@ def parse(document: Any) -> Record:
         claims=[_claim(entry, i) for i, entry in enumerate(_get(document, "claims", list, "the record"))],
         cells=[_cell(entry, i) for i, entry in enumerate(_get(document, "cells", list, "the record"))],
         raw=document,
+        counters=_counters(environment.get("counters")),
     )
 
 
@@ -141,16 +141,41 @@ def _core_to_core(block: Any) -> None:
                 _expect(value, float, f"{where}.{key}")
 
 
-def _counters(block: Any) -> None:
+STATES = ("counted", "multiplexed", "starved", "unsupported", "failed")
+
+
+def _optional(holder: dict, key: str, kind: type, where: str) -> Any:
+    """The value of `key`, None where it is absent or null."""
+    value = holder.get(key)
+    return None if value is None else _expect(value, kind, f"{where}.{key}")
+
+
+def _share(holder: dict, where: str) -> float | None:
+    running = _optional(holder, "running", float, where)
+    if running is not None and not 0 <= running <= 1.001:  # a rounding above 1 is no fault
+        raise RecordError(f"{where}.running is {running:g}, expected a share of the time, 0 to 1.")
+    return running
+
+
+def _counters(block: Any) -> Counters | None:
     if block is None:
-        return
+        return None
     where = "environment.counters"
-    _get(_expect(block, dict, where), "available", bool, where)
-    for i, event in enumerate(_get(block, "events", list, where)):
-        for key in ("metric", "where", "state"):
-            _get(_expect(event, dict, f"{where}.events[{i}]"), key, str, f"{where}.events[{i}]")
-        if event.get("running") is not None:
-            _expect(event["running"], float, f"{where}.events[{i}].running")
+    _expect(block, dict, where)
+    events = [_event(entry, f"{where}.events[{i}]") for i, entry in enumerate(_get(block, "events", list, where))]
+    return Counters(_get(block, "available", bool, where), _optional(block, "microarchitecture", str, where),
+                    _optional(block, "paranoid", int, where),
+                    *(_optional(block, key, str, where) for key in ("caveat", "reason", "cure")), tuple(events))
+
+
+def _event(entry: Any, where: str) -> Event:
+    _expect(entry, dict, where)
+    state = _get(entry, "state", str, where)
+    if state not in STATES:
+        raise RecordError(f"{where}.state is '{state}', expected one of {', '.join(STATES)}.")
+    return Event(_get(entry, "metric", str, where), _get(entry, "where", str, where),
+                 *(_optional(entry, key, str, where) for key in ("name", "code", "source")), state,
+                 _share(entry, where), _optional(entry, "reason", str, where))
 
 
 def _primitive(entry: Any, i: int) -> Primitive:
@@ -159,9 +184,9 @@ def _primitive(entry: Any, i: int) -> Primitive:
     facts = _get(entry, "facts", dict, where)
     for key in ("summary", "admission", "waiting", "progress", "rung", "source"):
         _get(facts, key, str, f"{where}.facts")
-    _expect(facts.get("origin") or "", str, f"{where}.facts.origin")
     if facts["rung"] not in RUNGS:
         raise RecordError(f"{where}.facts.rung is '{facts['rung']}', expected one of {', '.join(RUNGS)}.")
+    _expect(facts.get("origin", ""), str, f"{where}.facts.origin")
     return Primitive(_get(entry, "family", str, where), _get(entry, "primitive", str, where),
                      _get(entry, "baseline", bool, where), RUNGS.index(facts["rung"]), i, facts,
                      _expect(facts.get("group", ""), str, f"{where}.facts.group"))
@@ -197,7 +222,7 @@ def _metric(entry: Any, where: str) -> Metric:
     return Metric(_number(entry, "value", where), _get(entry, "unit", str, where), _number(entry, "ci_low", where),
                   _number(entry, "ci_high", where),
                   tuple(None if s is None else float(_expect(s, float, f"{where}.samples")) for s in samples),
-                  None if entry.get("running") is None else float(_expect(entry["running"], float, f"{where}.running")))
+                  _share(entry, where))
 
 
 def _cell(entry: Any, i: int) -> Cell:

@@ -50,30 +50,17 @@ class Kind(NamedTuple):
     values: Callable[[Record, Cell, list[Cell]], tuple[float, float, float] | None]
 
 
-def _metric(name: str):
+def values_of(name: str):
+    """A Kind's `values` for one metric, of the timed cell or of the counter trials beside it."""
+
     def values(record: Record, cell: Cell, _: list[Cell]):
-        metric = cell.metrics.get(name)
-        if metric is None or metric.value is None:
-            return None
-        return (metric.value, metric.value if metric.ci_low is None else metric.ci_low,
-                metric.value if metric.ci_high is None else metric.ci_high)
-
-    return values
-
-
-def _event(name: str):
-    def values(record: Record, cell: Cell, _: list[Cell]):
-        metric = record.event(cell, name)
+        metric = record.metric(cell, name)
         if metric is None:
             return None
         return (metric.value, metric.value if metric.ci_low is None else metric.ci_low,
                 metric.value if metric.ci_high is None else metric.ci_high)
 
     return values
-
-
-def _per_op(value: float) -> str:
-    return f"{style.si(value)} per operation" if value >= 0.001 else f"{value:.2g} per operation"
 
 
 def _ratio(record: Record, cell: Cell, cells: list[Cell]):
@@ -84,29 +71,18 @@ def _ratio(record: Record, cell: Cell, cells: list[Cell]):
 
 
 THROUGHPUT = Kind("throughput", "Throughput", "operations/s", "counts", lambda v: style.quantity(v, "1/s"),
-                  _metric("throughput"))
-# Events per operation, under the throughput that they explain; drawn where at least one was counted.
-EVENTS = tuple(Kind(f"{name}_per_op", title, "per operation", "log", _per_op, _event(name)) for name, title in (
-    ("modified_line_hit", "Hits on lines modified in another core"),
-    ("l1d_miss", "L1 data cache misses"),
-    ("llc_miss", "Last-level cache misses"),
-    ("rfo", "Requests for ownership of a line"),
-))
-SWITCHES = Kind("context_switches_per_op", "Context switches", "per operation", "log", _per_op,
-                _metric("context_switches_per_op"))
+                  values_of("throughput"))
 KINDS = (
     THROUGHPUT,
-    *EVENTS,
-    SWITCHES,
     Kind("ratio", "Throughput against the baseline", "times the baseline", "ratio", style.times, _ratio),
     Kind("latency_p99", "Waiting time, 99th percentile", "p99 of waiting", "log", style.duration,
-         _metric("latency_p99")),
+         values_of("latency_p99")),
     Kind("jain_fairness", "Fairness, Jain's index", "1 = equal shares", "share", lambda v: f"{v:.3f}",
-         _metric("jain_fairness")),
+         values_of("jain_fairness")),
     Kind("self_handoff", "Self-handoff", "share of hand-overs to oneself", "share", lambda v: f"{v:.3f}",
-         _metric("self_handoff")),
+         values_of("self_handoff")),
     Kind("cpu_ns_per_op", "CPU time per operation", "CPU time per operation", "log", style.duration,
-         _metric("cpu_ns_per_op")),
+         values_of("cpu_ns_per_op")),
 )
 
 
@@ -188,9 +164,9 @@ def lines(record: Record, kind: Kind, panels: dict[PanelKey, list[Cell]], limits
         words = style.panel_words(key, panels) or style.constant_words([key])
         ax, box = grid.axes(i, words)
         axes[key] = ax
-        spots[key] = (_rows if one_count[key] else _lines)(ax, record, kind, key, series)
+        spots[key] = (draw_rows if one_count[key] else draw_lines)(ax, record, kind, key, series)
         drawing.slices[key] = Slice({f"panel{i}"}, box, f"{kind.title}, {workload} {words}".strip(),
-                                    _describe(kind, series, record))
+                                    describe(kind, series, record))
     if kind.scale == "counts":
         drawing.variants = ["linear", "log"]
         for key in data:
@@ -207,19 +183,23 @@ def _say(kind: Kind, name: str, point: Value) -> str:
     return f"{name}, {threads}: {kind.text(point.value)} [{kind.text(point.low)} … {kind.text(point.high)}]"
 
 
-def _describe(kind: Kind, series: list[Series], record: Record) -> str:
+def describe(kind: Kind, series: list[Series], record: Record) -> str:
     """One or two sentences for those who cannot see the panel."""
     counts = sorted({v.threads for s in series for v in s.values})
     usual = [n for n in counts if n not in record.oversubscribed] or counts
     at = [(s.name, v.value) for s in series for v in s.values if v.threads == usual[-1] and v.value is not None]
-    less = kind.scale == "log" or kind.name == "self_handoff"
+    less = kind.scale in ("log", "events") or kind.name == "self_handoff"
     at.sort(key=lambda pair: pair[1], reverse=not less)
     listed = ", ".join(f"{name} {kind.text(value)}" for name, value in at[:12])
     return (f"{kind.title} against {', '.join(map(str, counts))} threads. "
-            f"At {usual[-1]} threads, best first: {listed or 'no numbers'}.")
+            f"At {usual[-1]} threads, {'lowest' if kind.scale == 'events' else 'best'} first: {listed or 'no numbers'}.")
 
 
-def _lines(ax: Axes, record: Record, kind: Kind, key: PanelKey, series: list[Series]) -> list[Spot]:
+def draw_lines(ax: Axes, record: Record, kind: Kind, key: PanelKey, series: list[Series]) -> list[Spot]:
+    """The lines of a panel against the thread axis; the value axis is the caller's.
+
+    Strips of events have no bands, which would be a third of their bytes: pointing at a marker tells the interval.
+    """
     counts = sorted({v.threads for s in series for v in s.values})
     ax.set_xscale("log", base=2)
     ax.set_xlim(counts[0] / 1.15, counts[-1] * 1.15)
@@ -231,7 +211,7 @@ def _lines(ax: Axes, record: Record, kind: Kind, key: PanelKey, series: list[Ser
     ax.set_ylabel(kind.axis, labelpad=2)
     ax.grid(True, color=GRID, linewidth=0.5)
     ax.set_axisbelow(True)
-    shade(ax, record, counts)
+    _shade(ax, record, counts)
     if kind.name == "throughput":
         _ideal(ax, record, key, series, counts)
     if kind.scale == "ratio":
@@ -242,14 +222,15 @@ def _lines(ax: Axes, record: Record, kind: Kind, key: PanelKey, series: list[Ser
         nan = [math.nan if v.value is None else v.value for v in s.values]
         low = [math.nan if v.low is None else v.low for v in s.values]
         high = [math.nan if v.high is None else v.high for v in s.values]
-        ax.fill_between(x, low, high, color=s.look.color, alpha=0.17, linewidth=0, gid=f"band{s.look.index}")
+        if kind.scale != "events":
+            ax.fill_between(x, low, high, color=s.look.color, alpha=0.17, linewidth=0, gid=f"band{s.look.index}")
         ax.plot(x, nan, color=s.look.color, marker=s.look.marker, markersize=4.2, linewidth=1.3,
                 linestyle=s.look.line, **edge(s.look), gid=f"line{s.look.index}", zorder=3)
-        spots += [(s.look.index, v.threads, v.value, _say(kind, s.name, v)) for v in s.values if v.value is not None]
+        spots += [(s.look.index, v.threads, v.value, _say(kind, s.look.label, v)) for v in s.values if v.value is not None]
     return spots
 
 
-def _rows(ax: Axes, record: Record, kind: Kind, key: PanelKey, series: list[Series]) -> list[Spot]:
+def draw_rows(ax: Axes, record: Record, kind: Kind, key: PanelKey, series: list[Series]) -> list[Spot]:
     """For panels with a single thread count, where lines would be dots above each other: a row per primitive."""
     spots = []
     for row, s in enumerate(series):
@@ -258,7 +239,7 @@ def _rows(ax: Axes, record: Record, kind: Kind, key: PanelKey, series: list[Seri
                 solid_capstyle="butt", gid=f"band{s.look.index}")
         ax.plot([point.value], [row], color=s.look.color, marker=s.look.marker, markersize=5, linestyle="none",
                 **edge(s.look), gid=f"line{s.look.index}", zorder=3)
-        spots.append((s.look.index, point.value, row, _say(kind, s.name, point)))
+        spots.append((s.look.index, point.value, row, _say(kind, s.look.label, point)))
     threads = next(v.threads for s in series for v in s.values)
     name_rows(ax, [s.name for s in series])
     ax.set_xlabel(f"{kind.axis} at {threads} thread{'s' if threads > 1 else ''}", labelpad=1)
@@ -267,7 +248,7 @@ def _rows(ax: Axes, record: Record, kind: Kind, key: PanelKey, series: list[Seri
     return spots
 
 
-def shade(ax: Axes, record: Record, counts: list[int]) -> None:
+def _shade(ax: Axes, record: Record, counts: list[int]) -> None:
     """Tints the part of the x axis where there are more threads than CPUs."""
     over = [n for n in counts if n in record.oversubscribed]
     if over:
@@ -339,8 +320,6 @@ def _tick(kind: Kind) -> Callable[[float, int], str]:
             return f"{value:g}"
         if kind.scale == "ratio":
             return f"{value:g}×" if value >= 1 else f"1/{round(1 / value)}×"
-        if kind in EVENTS or kind is SWITCHES:
-            return f"{value:g}"
         number, _, unit = (style.si(value) if kind.scale == "counts" else style.duration(value)).partition(" ")
         return f"{shorten(number)} {unit}".strip()
 

@@ -13,8 +13,8 @@ from typing import Any, Callable
 import jinja2
 from markupsafe import Markup, escape
 
-from . import advice, claims, costs, style, verdict
-from .multiples import EVENTS, KINDS
+from . import advice, claims, events, false_sharing, sections, style, verdict
+from .multiples import KINDS
 from .record import APPARATUS, Cell, PanelKey, Record
 from .render import Picture, Rendered
 
@@ -32,13 +32,15 @@ COLUMNS = (
     ("overlap", "overlap", "share of the window with all threads running"),
     ("switches/op", "context_switches_per_op", "context switches per operation"),
 )
-# Columns of events, where they were counted: heading, event, what the heading means.
-EVENT_COLUMNS = (
-    ("cycles/op", "cycles", "cycles in user space per operation"),
-    ("instr/op", "instructions", "instructions in user space per operation"),
-    ("modified/op", "modified_line_hit", "hits on lines modified in another core, per operation"),
-    ("L1 miss/op", "l1d_miss", "L1 data cache misses per operation"),
-    ("LLC miss/op", "llc_miss", "last-level cache misses per operation"),
+# Columns of events, where the record has a number of them above zero; the CSV has all.
+EVENTS = (
+    ("faults/op", "page_faults_per_op", "page faults per operation"),
+    ("kernel cycles/op", "cycles_kernel_per_op", "cycles in the kernel per operation"),
+    ("mod. hits/op", "modified_line_hit_per_op", "hits on lines modified in another core, per operation"),
+    ("remote/op", "remote_hit_per_op", "fills from another complex's or socket's cache, per operation"),
+    ("L1D miss/op", "l1d_miss_per_op", "L1 data cache misses per operation"),
+    ("LLC miss/op", "llc_miss_per_op", "last-level cache misses per operation"),
+    ("RFO/op", "rfo_per_op", "requests for ownership of a line per operation"),
 )
 KIND_NOTES = {
     "throughput": "Dotted: ideal; shaded: more threads than processors; bands: interval of the median; y axis 1/n: shorter "
@@ -49,15 +51,12 @@ KIND_NOTES = {
     "jain_fairness": "1: all threads got the same; 1/n: one thread got everything.",
     "self_handoff": "How often the next owner is the last one.",
     "cpu_ns_per_op": "What waiting burns, all threads together.",
-    "padding": "The same counter at several distances between the threads' slots.",
+    "false_sharing": "The same counters, side by side on one cache line or padded apart.",
     "core_to_core": "One way, in ns; both on one colour scale.",
-    "context_switches_per_op": "From getrusage; none at all has no place on this axis.",
-    "false_sharing": "Counters that lie on one line (unpadded) and on lines of their own: the distance between the lines "
-                     "is false sharing and nothing else.",
-} | {kind.name: "Counted in user space." for kind in EVENTS}
+}
 KIND_TITLES = {kind.name: kind.title for kind in KINDS} | {
-    "tail": "Waiting time, percentiles", "padding": "Padding sweep", "core_to_core": "Core to core",
-    "false_sharing": "What false sharing costs"}
+    "tail": "Waiting time, percentiles", "false_sharing": "False sharing: padded against unpadded",
+    "core_to_core": "Core to core"}
 MARKS = {claims.CONFIRMED: "✓", claims.REFUTED: "✗", claims.INCONCLUSIVE: "?", claims.NOT_MEASURED: "–"}
 
 
@@ -69,25 +68,28 @@ def build(record: Record, rendered: dict[str, Rendered]) -> str:
     environment.filters.update(duration=_solid(style.duration), quantity=_solid(style.quantity), times=style.times,
                                slug=style.slug, plain=plain, breakable=breakable)
     template = environment.get_template("template.html.j2")
+    columns = COLUMNS + tuple(c for c in EVENTS if any(record.value(cell, c[1]) for cell in record.timed))
+    levels = sections.levels(record)
     _unique([picture for part in rendered.values() for picture in part.pictures])
     return template.render(
-        record=record, run=record.run, env=record.environment, columns=COLUMNS, advice=advice.advice,
+        record=record, run=record.run, env=record.environment, columns=columns, advice=advice.advice,
         terms=advice.TERMS, marks=MARKS, close=verdict.CLOSE, unfair=verdict.UNFAIR,
         verdicts=[_verdict(record, v) for v in verdict.judge(record)],
         outcomes=[(o, _claim_threads(o)) for o in claims.evaluate_all(record)],
-        families=[_family(record, family, rendered.get(family, Rendered())) for family in record.families],
+        families=[_family(record, family, rendered.get(family, Rendered()), levels["places"])
+                  for family in record.families],
+        levels=levels, no_counters=sections.banner(record), counted=sections.events(record),
+        asked=record.counters, fact=sections.fact,
         machine=rendered.get("", Rendered()).pictures, kind_titles=KIND_TITLES, kind_notes=KIND_NOTES,
-        rows=[_row(record, cell) for cell in record.timed], threads=sorted({c.threads for c in record.timed}),
-        event_columns=_event_columns(record), levels=_levels(record), cost_levels=costs.LEVELS,
-        peers=sorted({p.origin for p in record.catalogue if p.origin}),
+        rows=[_row(record, cell, caveats, columns) for cell, caveats in sections.table_rows(record)],
+        threads=sorted({c.threads for c in record.cells}),
         caveats=_caveats(record), drift=_drift(record), panel_words=_words(record), swatch=swatch,
-        looks={family: style.looks(record, family) for family in {c.family for c in record.cells} | {p.family for p in record.catalogue}},
-        csv=_data("text/csv;charset=utf-8", to_csv(record).encode()),
-        json=_data("application/gzip", gzip.compress(_compact(record.raw), 9, mtime=0)),
+        looks={family: style.looks(record, family) for family in {c.family for c in record.cells}},
+        csv=_packed(to_csv(record).encode()), json=_packed(_compact(record.raw)),
         css=Markup((HERE / "style.css").read_text(encoding="utf-8") + _series_css(record)
                    + "\n".join(part.css for part in rendered.values())),
         js=Markup((HERE / "report.js").read_text(encoding="utf-8")),
-        wordy=_wordy,
+        wordy=_wordy, symbols=Markup("".join(part.symbols for part in rendered.values())),
     )
 
 
@@ -130,9 +132,12 @@ def _wordy(params: dict[str, Any] | tuple) -> str:
 
 
 def to_csv(record: Record) -> str:
-    """All cells as CSV, a line each, but those of the lens counters without a number; every metric has its value and interval, numbers to six digits, empty for null."""
-    metrics = list(dict.fromkeys(name for cell in record.cells for name in cell.metrics
-                                 if cell.lens != "counters" or cell.name in record.counted))
+    """All cells as CSV, a line each; every metric has its value and interval, numbers to six digits, empty for null.
+
+    Metrics of which the record has no number at all have no columns.
+    """
+    metrics = list(dict.fromkeys(name for cell in record.cells for name, m in cell.metrics.items()
+                                 if m.value is not None))
     units = {name: m.unit for cell in record.cells for name, m in cell.metrics.items()}
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
@@ -140,8 +145,6 @@ def to_csv(record: Record) -> str:
                     + [head for name in metrics
                        for head in (f"{name} [{units[name]}]", f"{name}_ci_low", f"{name}_ci_high")])
     for cell in record.cells:
-        if cell.lens == "counters" and cell.name not in record.counted:
-            continue
         numbers = []
         for name in metrics:
             metric = cell.metrics.get(name)
@@ -157,8 +160,8 @@ def _compact(document: dict) -> bytes:
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def _data(kind: str, content: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+def _packed(content: bytes) -> str:
+    return f"data:application/gzip;base64,{base64.b64encode(gzip.compress(content, 9, mtime=0)).decode()}"
 
 
 def _unique(pictures: list[Picture]) -> None:
@@ -181,7 +184,8 @@ def _words(record: Record) -> dict[PanelKey, str]:
 def _verdict(record: Record, found: verdict.FamilyVerdict) -> dict[str, Any]:
     """A family's verdict, its rows by workload, with what the template needs to say about the all-rounders."""
     groups = dict.fromkeys([*found.best, *found.best_oversubscribed])
-    leads = [(group, found.best.get(group), found.best_oversubscribed.get(group)) for group in groups]
+    leads = [(group, found.best.get(group), found.own.get(group), found.best_oversubscribed.get(group))
+             for group in groups]
     workloads: dict[str, list[verdict.Row]] = {}
     for row in found.rows:
         workloads.setdefault(row.key.workload, []).append(row)
@@ -192,70 +196,64 @@ def _claim_threads(outcome: claims.Outcome) -> list[tuple[int, str, claims.Point
     return [(n, word, point) for n, (word, point) in outcome.by_threads.items()]
 
 
-def _family(record: Record, family: str, rendered: Rendered) -> dict[str, Any]:
-    """One family's section: legend, then per workload the kinds of figure with their panels."""
+def _family(record: Record, family: str, rendered: Rendered, places: dict) -> dict[str, Any]:
+    """One family's section: legend, then per workload the kinds of figure with their panels, and strips under them."""
     present = {c.primitive for c in record.timed if c.family == family}
     workloads = []
+    shown, zero = events.with_numbers(record, family)
+    titles = {event.metric: event.title for event in shown}
     for name in dict.fromkeys(key.workload for key in record.panels if key.family == family):
         keys = [key for key in record.panels if key[:2] == (family, name)]
         kinds: dict[str, list[Picture]] = {}
+        strips: dict[PanelKey, list[Picture]] = {}
         for picture in rendered.pictures:
-            if picture.workload == name:
+            if picture.workload == name and picture.kind in titles:
+                strips.setdefault(picture.key, []).append(picture)
+            elif picture.workload == name:
                 kinds.setdefault(picture.kind, []).append(picture)
-        single = all(len(pictures) == 1 for pictures in kinds.values())
+        single = all(len(pictures) == 1 for kind, pictures in kinds.items() if kind != false_sharing.KIND)
         workloads.append({"name": name, "single": single, "about": record.workload(family, name), "kinds": kinds,
+                          "strips": strips, "sharing": false_sharing.compared(record, family, name),
+                          "levels": sections.level_table(record, keys, places),
                           "constant": style.constant_words(keys), "reference": record.reference(keys[0])})
     return {"name": family, "id": style.slug(family), "workloads": workloads, "apparatus": family == APPARATUS,
-            "legend": [p for p in record.members(family) if p.name in present]}
+            "legend": [p for p in record.members(family) if p.name in present], "events": shown, "zero": zero,
+            "titles": titles, "peers": sections.peers(record, family, present)}
 
 
-def _row(record: Record, cell: Cell) -> dict[str, Any]:
-    """One line of the table of all cells: sort values and texts."""
+def _row(record: Record, cell: Cell, caveats: list, columns: tuple) -> dict[str, Any]:
+    """One line of the table of all cells: sort values and texts, also of the counter trials beside the cell."""
     numbers = []
-    for _, name, _ in COLUMNS:
-        metric = cell.metrics.get(name)
+    for _, name, _ in columns:
+        metric = record.metric(cell, name) or cell.metrics.get(name)
         value = metric.value if metric else None
         interval = ""
         if metric and value is not None and metric.ci_low is not None and metric.ci_high is not None:
             interval = f"{style.quantity(metric.ci_low, metric.unit)} … {style.quantity(metric.ci_high, metric.unit)}"
-        numbers.append((value, style.quantity(value, metric.unit) if metric else "–", interval))
-    for _, name, _ in _event_columns(record):
-        metric = record.event(cell, name)
-        numbers.append((metric.value, style.quantity(metric.value, "1"), "") if metric else (None, "–", ""))
+        said = style.si(value) if name.endswith("_per_op") and metric and metric.unit == "1" else style.quantity(
+            value, metric.unit) if metric else "–"
+        numbers.append((value, said, interval))
     return {"cell": cell, "params": _wordy(cell.params), "numbers": numbers,
-            "primitive": record.primitives[cell.family, cell.primitive],
-            "caveats": [(c, cell.details.get(c) or advice.advice(c)) for c in cell.caveats]}
-
-
-def _event_columns(record: Record) -> list[tuple[str, str, str]]:
-    """The EVENT_COLUMNS that have a number in this record."""
-    return [column for column in EVENT_COLUMNS
-            if any(record.event(cell, column[1]) for cell in record.timed)]
-
-
-def _levels(record: Record) -> list[dict[str, Any]]:
-    """Per panel, the primitives at each level of cost, in the order of the levels."""
-    out = []
-    for key, (threads, found) in costs.levels(record).items():
-        by: dict[str, list[costs.Level]] = {name: [] for name, _, _ in costs.LEVELS} | {costs.OPEN: []}
-        for level in found:
-            by[level.level].append(level)
-        out.append({"key": key, "threads": threads, "by": by})
-    return out
+            "origin": record.primitives[cell.family, cell.primitive].origin,
+            "caveats": [(c, why or advice.advice(c)) for c, why in caveats]}
 
 
 def _caveats(record: Record) -> list[dict[str, Any]]:
     """Every caveat of the run and its cells: how many cells, what it was in up to five of them."""
     found: dict[str, dict[str, Any]] = {}
     details = record.environment.get("details", {})
+    timed = {(c.family, c.name, c.placement): c for c in record.timed}
     for name in record.environment["caveats"]:
         found[name] = {"name": name, "run": True, "cells": 0, "examples": [details[name]] if name in details else []}
+    quiet = sections.known_for_all(record)
+    for name, sentence in quiet.items():
+        entry = found.setdefault(name, {"name": name, "run": True, "cells": 0, "examples": []})
+        entry["run"] = True
+        entry["examples"] += [f"all counter trials: {sentence}"] if sentence else []
     for cell in record.cells:
+        beside = cell.lens == "counters" and (cell.family, cell.name, cell.placement) in timed
         for name in cell.caveats:
-            if cell.lens == "counters" and name == record.counters.get("caveat"):
-                # Said once for the whole run, not by every cell that has no events.
-                found.setdefault(name, {"name": name, "run": True, "cells": 0,
-                                        "examples": [record.counters.get("reason") or ""]})
+            if beside and (name in quiet or name in timed[cell.family, cell.name, cell.placement].caveats):
                 continue
             entry = found.setdefault(name, {"name": name, "run": False, "cells": 0, "examples": []})
             entry["cells"] += 1
@@ -281,11 +279,16 @@ def swatch(look: style.Look | None) -> Markup:
               "v": '<path d="M13 10l4-7.4h-8z"/>',
               "P": '<path d="M11.7 2h2.6v2.7h2.7v2.6h-2.7v2.7h-2.6v-2.7h-2.7v-2.6h2.7z"/>',
               "X": '<path d="M9.5 4l1.5-1.5l2 2l2-2l1.5 1.5l-2 2l2 2l-1.5 1.5l-2-2l-2 2l-1.5-1.5l2-2z"/>',
-              "<": '<path d="M9 6l7.4-4v8z"/>', ">": '<path d="M17 6l-7.4-4v8z"/>'}
+              "<": '<path d="M9 6l7.4-4v8z"/>', ">": '<path d="M17 6l-7.4-4v8z"/>',
+              "*": '<path d="M13 1.2l1.3 3.1l3.3.3l-2.5 2.2l.8 3.3l-2.9-1.8l-2.9 1.8l.8-3.3l-2.5-2.2l3.3-.3z"/>',
+              "p": '<path d="M13 2l3.9 2.9l-1.5 4.6h-4.8l-1.5-4.6z"/>',
+              "h": '<path d="M13 1.8l3.7 2.1v4.2l-3.7 2.1l-3.7-2.1v-4.2z"/>',
+              "d": '<path d="M13 1.2l2.9 4.8l-2.9 4.8l-2.9-4.8z"/>',
+              "8": '<path d="M11.5 2.4h3l2.1 2.1v3l-2.1 2.1h-3l-2.1-2.1v-3z"/>'}
     color = {style.BLACK: "var(--black)", style.YELLOW: "var(--yellow)"}.get(look.color, look.color.lower())
-    dash = ' stroke-dasharray="6 2 1.5 2"' if look.origin else ' stroke-dasharray="5 3"' if look.dashed else ""
-    kind = "swatch peer" if look.origin else "swatch"
-    return Markup(f'<svg class="{kind}" viewBox="0 0 26 12" aria-hidden="true" style="--c:{color}">'
+    dash = (' stroke-dasharray="6 2 1.5 2"' if look.peer else ' stroke-dasharray="5 3"') if look.line != "-" else ""
+    words = "swatch peer" if look.peer else "swatch"
+    return Markup(f'<svg class="{words}" viewBox="0 0 26 12" aria-hidden="true" style="--c:{color}">'
                   f'<path d="M0 6h26" class="l"{dash}/>{shapes[look.marker]}</svg>')
 
 
@@ -293,5 +296,8 @@ def _series_css(record: Record) -> str:
     """Rules that hide or bring out one series of a family, for the legend's buttons."""
     most = max((len(record.members(family)) for family in record.families), default=0)
     rules = [f".hide-{i} .s{i}{{display:none}}"
-             f".focus-{i} .panel:not(.padding) g:is(.line,.band,.dot):not(.s{i}){{opacity:.1}}" for i in range(most)]
+             f".focus-{i} .panel:not(.false_sharing) g:is(.line,.band,.dot):not(.s{i}){{opacity:.1}}" for i in range(most)]
+    rules += [f".pick-{event.metric}:checked ~ .plots .strip.{event.metric}{{display:block}}"
+              f".pick-{event.metric}:checked ~ .bar .to-{event.metric}{{background:var(--ink);color:var(--paper)}}"
+              for event in events.SHOWN]
     return "\n" + "\n".join(rules) + "\n"

@@ -14,7 +14,8 @@ APPARATUS = "apparatus"  # the family whose cells measure the harness itself
 class Metric:
     """One measured quantity: the median over the repetitions, its interval, and one sample per repetition.
 
-    `value`, `ci_low`, `ci_high` and each of `samples` are in `unit`, or None where there is no number.
+    `value`, `ci_low`, `ci_high` and each of `samples` are in `unit`, or None where there is no number. `running`: share
+    of the time that an event was on a counter (0–1), by which its value was scaled; None for what is no event.
     """
 
     value: float | None
@@ -22,7 +23,7 @@ class Metric:
     ci_low: float | None
     ci_high: float | None
     samples: tuple[float | None, ...] = ()
-    running: float | None = None  # events: share of the time that the event was on a counter, 0–1
+    running: float | None = None
 
 
 @dataclass(frozen=True)
@@ -47,17 +48,13 @@ class Primitive:
 
     @property
     def origin(self) -> str:
-        """Whose implementation it is ("abseil"); '' for our own."""
+        """Whose implementation it is (abseil, oneTBB, …); '' for our own and the standard library's."""
         return self.facts.get("origin") or ""
 
     @property
-    def behaviour(self) -> str:
-        """Admission order, waiting and bound in words: what differs between implementations that do the same."""
-        words = [self.facts.get(key, "none").replace("_", " ") for key in ("admission", "waiting")]
-        words = [word for word in words if word != "none"]
-        if "bounded" in self.facts and self.family == "queue":
-            words.append("bounded" if self.facts["bounded"] else "unbounded")
-        return ", ".join(words)
+    def label(self) -> str:
+        """The name for people: with whose it is, where it is a peer."""
+        return f"{self.name} ({self.origin})" if self.origin else self.name
 
 
 @dataclass(frozen=True)
@@ -94,6 +91,36 @@ class Claim:
     worse_params: dict[str, Any]
     min_threads: int
     at_least: float
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event that was asked for. `state`: counted, multiplexed, starved, unsupported or failed, in a trial loop.
+
+    `running`: share of that time that it was on a counter (0–1), None if it was on none.
+    """
+
+    metric: str
+    where: str
+    name: str | None
+    code: str | None
+    source: str | None
+    state: str
+    running: float | None
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class Counters:
+    """What the machine can count. `caveat`, `reason`, `cure` say why hardware events cannot be; else they are None."""
+
+    available: bool
+    microarchitecture: str | None
+    paranoid: int | None
+    caveat: str | None
+    reason: str | None
+    cure: str | None
+    events: tuple[Event, ...]
 
 
 class PanelKey(NamedTuple):
@@ -139,6 +166,7 @@ class Record:
     claims: list[Claim]
     cells: list[Cell]
     raw: dict[str, Any]
+    counters: Counters | None = None
 
     @property
     def confidence(self) -> float:
@@ -150,21 +178,23 @@ class Record:
         return [cell for cell in self.cells if cell.lens == "time"]
 
     @cached_property
-    def counted(self) -> dict[str, Cell]:
-        """Name of a cell -> its twin of the lens `counters`, where that has a number."""
-        return {cell.name: cell for cell in self.cells
-                if cell.lens == "counters" and any(m.value is not None for m in cell.metrics.values())}
+    def counted(self) -> dict[tuple[str, str, str], Cell]:
+        """Cells of the lens `counters` by family, name and placement: those of the timed cell that they stand beside."""
+        return {(c.family, c.name, c.placement): c for c in self.cells if c.lens == "counters"}
 
-    @property
-    def counters(self) -> dict[str, Any]:
-        """The block environment.counters: what could be counted; {} where nothing was asked for."""
-        return self.environment.get("counters") or {}
+    def metric(self, cell: Cell, name: str) -> Metric | None:
+        """`name` of a timed cell, or of the counter trials beside it, whichever has a number; None if neither has."""
+        beside = self.counted.get((cell.family, cell.name, cell.placement))
+        for one in (cell, beside):
+            found = one.metrics.get(name) if one else None
+            if found and found.value is not None:
+                return found
+        return None
 
-    def event(self, cell: Cell, name: str) -> Metric | None:
-        """Events per operation of a timed cell's twin: 'rfo' in user space, 'rfo_kernel' in the kernel; else None."""
-        twin = self.counted.get(cell.name)
-        found = twin.metrics.get(f"{name}_per_op") if twin else None
-        return found if found and found.value is not None else None
+    def value(self, cell: Cell, name: str) -> float | None:
+        """The median of `metric`, in its unit."""
+        found = self.metric(cell, name)
+        return found.value if found else None
 
     @cached_property
     def panels(self) -> dict[PanelKey, list[Cell]]:

@@ -7,6 +7,7 @@ import signal
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from typing import Any
 
 from . import figures, style
 from .record import PanelKey, Record
@@ -15,7 +16,10 @@ from .svg import Sheet, cut, parse
 
 @dataclass
 class Picture:
-    """One panel: permalink id, what it shows, what to note, markup by variant of its y axis ('' if there is one)."""
+    """One panel: permalink id, what it shows, what to note, markup by variant of its y axis ('' if there is one).
+
+    `key`: the PanelKey that it answers, or the name of what it shows.
+    """
 
     id: str
     kind: str
@@ -23,14 +27,16 @@ class Picture:
     words: str
     note: str
     svg: dict[str, str]
+    key: Any = None
 
 
 @dataclass
 class Rendered:
-    """The pictures of one family, in order, the stylesheet they need, and the files (name -> content) to keep."""
+    """The pictures of one family, in order, the stylesheet and the shapes they need, and the files (name -> content)."""
 
     pictures: list[Picture] = field(default_factory=list)
     css: str = ""
+    symbols: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
 
 
@@ -52,14 +58,14 @@ def render(record: Record, family: str, number: int, files: bool) -> Rendered:
                 if key not in pictures:
                     words = "-".join(f"{k}{v}" for k, v in key.params) if isinstance(key, PanelKey) else str(key)
                     shown = (style.panel_words(key, drawing.slices) or style.constant_words([key])
-                             if isinstance(key, PanelKey) else
-                             f"at the {key} of the run" if drawing.kind == "core_to_core" else key)
-                    pictures[key] = Picture(style.slug(drawing.name, words), drawing.kind, drawing.workload, shown,
-                                            drawing.notes.get(key, ""), {})
+                             if isinstance(key, PanelKey) else f"at the {key} of the run")
+                    pictures[key] = Picture(style.slug(drawing.name, words), drawing.kind, drawing.workload,
+                                            drawing.words.get(key, shown), drawing.notes.get(key, ""), {}, key)
                 pictures[key].svg[variant] = cut(plate, piece, f"f{number}_{count}", sheet)
                 count += 1
         out.pictures += pictures.values()
     out.css = sheet.css()
+    out.symbols = sheet.markup()
     return out
 
 

@@ -16,7 +16,7 @@
   let sorted = null;  // {column, down}
   const value = (row, column) => {
     const cell = row.cells[column];
-    if (!cell.classList.contains("n")) return cell.textContent.trim();
+    if (!heads[column].classList.contains("n")) return cell.textContent.trim();
     const number = parseFloat(cell.dataset.v ?? cell.textContent);
     return Number.isNaN(number) ? null : number;
   };
@@ -88,11 +88,17 @@
       }
     }
   }
-  const axes = $$(".family > input");
+  const axes = $$(".family > input:not(.event)"), events = $$(".family > .event");
   const setAxis = name => axes.forEach(input => (input.checked = input.value === name));
-  axes.forEach(input => input.addEventListener("change", () => {
+  const first = events.filter(input => input.checked);  // each family's own choice
+  const setEvent = name => {
+    first.forEach(input => (input.checked = true));
+    events.forEach(input => (input.checked = input.checked || input.value === name));
+  };
+  [...axes, ...events].forEach(input => input.addEventListener("change", () => {
     const top = input.parentElement.getBoundingClientRect().top;
-    setAxis(input.value);  // all families alike; stay where we are although the heights above may change
+    const set = input.className.startsWith("event") ? setEvent : setAxis;
+    set(input.value);  // all families alike; stay where we are although the heights above may change
     scrollBy(0, input.parentElement.getBoundingClientRect().top - top);
     save();
   }));
@@ -106,6 +112,8 @@
     if (sorted) found.set("sort", `${sorted.column}${sorted.down ? "d" : "u"}`);
     const axis = axes.find(input => input.checked);
     if (axis && axis.value !== "linear") found.set("y", axis.value);
+    const event = events.find(input => input.checked && !first.includes(input));
+    if (event) found.set("e", event.value);
     return found.toString();
   };
   const place = () => decodeURIComponent(location.hash.slice(1).split("?")[0]);
@@ -123,23 +131,26 @@
     const order = /^(\d+)([du])$/.exec(wanted.get("sort") ?? "");
     if (order && +order[1] < heads.length) sort(+order[1], order[2] === "d");
     setAxis(axes.some(input => input.value === wanted.get("y")) ? wanted.get("y") : "linear");
+    setEvent(wanted.get("e"));
     document.getElementById(place())?.scrollIntoView();
   };
   restore();
   filter();
   addEventListener("hashchange", () => (restore(), filter()));
 
-  // --- plain JSON where the browser can unpack; the link itself holds it packed -------------------------------------
-  const json = $("#json");
-  json.addEventListener("click", async event => {
-    if (typeof DecompressionStream === "undefined") return;
-    event.preventDefault();
-    const packed = Uint8Array.from(atob(json.href.split(",")[1]), c => c.charCodeAt(0));
-    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([await new Response(stream).blob()], {type: "application/json"}));
-    link.download = json.download.replace(/\.gz$/, "");
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 60000);
-  });
+  // --- plain files where the browser can unpack; the links themselves hold them packed -----------------------------
+  for (const [id, type] of [["json", "application/json"], ["csv", "text/csv"]]) {
+    const packed = $("#" + id);
+    packed.addEventListener("click", async event => {
+      if (typeof DecompressionStream === "undefined") return;
+      event.preventDefault();
+      const bytes = Uint8Array.from(atob(packed.href.split(",")[1]), c => c.charCodeAt(0));
+      const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+      const link = document.createElement("a");
+      link.href = URL.createObjectURL(new Blob([await new Response(stream).blob()], {type}));
+      link.download = packed.download.replace(/\.gz$/, "");
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+    });
+  }
 })();

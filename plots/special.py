@@ -1,18 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""The figures that are no lines over threads: the tail of waiting, the padding sweep, the core-to-core heatmap."""
+"""The figures that are no lines over threads: the tail of waiting, the core-to-core heatmap."""
 from __future__ import annotations
 
 import math
-import re
 
 from matplotlib.colors import LogNorm
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
 from . import style
-from .canvas import HEIGHT, LEFT, WIDTH, Drawing, Grid, decades, edge, locate, log_limits, name_rows
-from .multiples import THROUGHPUT, series_of
+from .canvas import HEIGHT, LEFT, WIDTH, Drawing, Grid, decades, locate, log_limits, name_rows
 from .record import Cell, PanelKey, Record
-from .style import GRID, PAPER
+from .style import PAPER
 from .svg import Slice
 
 TAIL = "tail"
@@ -49,8 +47,10 @@ def tail(record: Record, panels: dict[PanelKey, list[Cell]]) -> Drawing | None:
             look = names[cell.primitive]
             p50, p99, p999 = (cell.value(metric) for metric, _ in PERCENTILES)
             for x, marker, size, width in ((p50, look.marker, 5, 0.4), (p99, "|", 8, 1.6), (p999, "|", 4, 0.8)):
-                whole = edge(look) if marker == look.marker else {"markeredgecolor": look.color, "markeredgewidth": width}
-                ax.plot([x], [row], color=look.color, marker=marker, markersize=size, linestyle="none", **whole, gid=f"dot{look.index}", zorder=3)
+                ax.plot([x], [row], color=look.color, marker=marker, markersize=size, linestyle="none",
+                        markeredgecolor=PAPER if x == p50 and marker == look.marker and not look.peer else look.color,
+                        markeredgewidth=1.0 if look.peer and marker == look.marker else width,
+                        markerfacecolor=PAPER if look.peer else look.color, gid=f"dot{look.index}", zorder=3)
             ax.plot([p50, p999], [row, row], color=look.color, linewidth=1, gid=f"band{look.index}")
             spots[key] += [(look.index, value, row, f"{cell.primitive}, {name}: {style.duration(value)}")
                            for (_, name), value in zip(PERCENTILES, (p50, p99, p999))]
@@ -64,78 +64,6 @@ def tail(record: Record, panels: dict[PanelKey, list[Cell]]) -> Drawing | None:
                                                        for metric, name in PERCENTILES) for c in cells)
         drawing.slices[key] = Slice({f"panel{i}"}, box, f"Waiting time, {workload} {words}".strip(),
                                     f"Percentiles of waiting at {threads} threads: {said}.")
-    drawing.hints = lambda: locate(drawing, axes, spots)
-    return drawing
-
-
-_PADDED = re.compile(r"^(?:.*_)?padded_?(\d+)$")
-
-
-def paddings(record: Record, family: str) -> dict[str, int]:
-    """Primitives of a family that are one counter at several paddings: name -> bytes, 0 for unpadded."""
-    steps: dict[str, int] = {}
-    for primitive in record.members(family):
-        match = _PADDED.match(primitive.name)
-        if match or primitive.name.startswith("unpadded"):
-            steps[primitive.name] = int(match[1]) if match else 0
-    return steps
-
-
-def padding_sweep(record: Record, panels: dict[PanelKey, list[Cell]]) -> Drawing | None:
-    """Throughput of one counter at several paddings, a line per thread count.
-
-    Drawn where a workload has a primitive named unpadded and two or more named padded_<bytes>; else None.
-    """
-    family, workload = next(iter(panels))[:2]
-    steps = paddings(record, family)
-    if sorted(steps.values())[:1] != [0] or len(steps) < 3:
-        return None
-    names = sorted(steps, key=steps.get)
-    data = {key: {s.name: s for s in series_of(record, THROUGHPUT, cells) if s.name in steps}
-            for key, cells in panels.items()}
-    data = {key: series for key, series in data.items() if len(series) > 2}
-    if not data:
-        return None
-    grid = Grid(f"{family}: {workload} – throughput by padding", len(data), [])
-    drawing = Drawing(style.slug(family, workload, "padding"), "padding", family, workload, grid.figure, {})
-    spots, axes = {}, {}
-    for i, (key, series) in enumerate(data.items()):
-        words = style.panel_words(key, panels) or style.constant_words([key])
-        ax, box = grid.axes(i, words)
-        axes[key], spots[key] = ax, []
-        counts = sorted({v.threads for s in series.values() for v in s.values})
-        said = []
-        for j, n in enumerate(counts):
-            points = [next((v for v in series[name].values if v.threads == n), None) if name in series else None
-                      for name in names]
-            y = [math.nan if p is None or p.value is None else p.value for p in points]
-            color = style.OKABE_ITO[j % 6]
-            over = n in record.oversubscribed
-            ax.plot(range(len(names)), y, color=color, marker=style.MARKERS[j % len(style.MARKERS)], markersize=4,
-                    linewidth=1.3, linestyle=(0, (1, 1.5)) if over else "-", markeredgecolor=PAPER,
-                    markeredgewidth=0.4, gid=f"line{90 + j}", zorder=3,
-                    label=f"{n} thread{'s' if n > 1 else ''}{' (more than CPUs)' if over else ''}")
-            ax.fill_between(range(len(names)), [math.nan if p is None or p.low is None else p.low for p in points],
-                            [math.nan if p is None or p.high is None else p.high for p in points], color=color,
-                            alpha=0.17, linewidth=0, gid=f"band{90 + j}")
-            spots[key] += [(90 + j, x, p.value, f"{name}, {n} threads: {THROUGHPUT.text(p.value)}")
-                           for x, (name, p) in enumerate(zip(names, points)) if p and p.value is not None]
-            said.append(f"{n} threads " + ", ".join(f"{name} {THROUGHPUT.text(p.value)}"
-                                                    for name, p in zip(names, points) if p and p.value is not None))
-        ax.set_ylim(0, 1.3 * max((y for _, _, y, _ in spots[key]), default=1) or 1)
-        ax.set_xlim(-0.2, len(names) - 0.8)
-        ax.xaxis.set_major_locator(FixedLocator(range(len(names))))
-        ax.set_xticklabels([f"{steps[name]} B" if steps[name] else "none" for name in names])
-        ax.yaxis.set_major_locator(MaxNLocator(5))
-        ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: style.si(v).replace(".00", "").replace(".0", "")))
-        ax.set_xlabel("padding: distance of one thread's counter from the next", labelpad=1)
-        ax.set_ylabel("operations/s", labelpad=2)
-        ax.grid(True, color=GRID, linewidth=0.5)
-        ax.set_axisbelow(True)
-        ax.legend(loc="upper left", frameon=False, ncol=2, fontsize=6.5, borderaxespad=0.1, handlelength=2.2,
-                  columnspacing=1.2)
-        drawing.slices[key] = Slice({f"panel{i}"}, box, f"Throughput by padding, {workload} {words}".strip(),
-                                    "Throughput with each padding: " + "; ".join(said) + ".")
     drawing.hints = lambda: locate(drawing, axes, spots)
     return drawing
 

@@ -11,35 +11,41 @@ from .record import PanelKey, Record
 BLACK, YELLOW = "#010101", "#F0E442"  # not quite black: an SVG does not mention what is
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", BLACK, YELLOW)
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")  # 9 beside 8 colours: 72 primitives before a pair repeats
+PEER_MARKERS = ("*", "p", "h", "d", "8")  # drawn hollow; 5 beside 8 colours: 40 peers before a pair repeats
+DASHED, PEER_LINE = (0, (4, 2)), (0, (5, 1.4, 1, 1.4))
 # Colours of what is not data. They are found again in the SVG and replaced by the page's variables (svg.PAINT).
 INK, FAINT, GRID, SHADE, PAPER = "#1b1b1c", "#6a6a6b", "#dcdcdd", "#f3ecdf", "#fefefd"
 
 
 class Look(NamedTuple):
-    """Colour, marker and line of one primitive, the same in every plot of its family; `index` names its CSS class."""
+    """Colour, marker and line of one primitive, the same in every plot of its family; `index` names its CSS class.
+
+    `label`: its name, with whose it is for a peer.
+    """
 
     index: int
     color: str
     marker: str
     dashed: bool
-    origin: str = ""  # whose it is, '' for our own; other people's have hollow markers and lines of dash and dot
+    peer: bool = False
+    label: str = ""
 
     @property
-    def line(self):
-        """matplotlib's line style."""
-        if self.origin:
-            return (0, (6, 1.5, 1.2, 1.5))
-        return (0, (4, 2)) if self.dashed else "-"
-
-    def label(self, name: str) -> str:
-        """The name for a legend, with whose it is."""
-        return f"{name} ({self.origin})" if self.origin else name
+    def line(self) -> Any:
+        """matplotlib's line style: solid, dashed for a baseline, dash and dot for a peer."""
+        return PEER_LINE if self.peer else DASHED if self.dashed else "-"
 
 
 def looks(record: Record, family: str) -> dict[str, Look]:
-    """Primitive name -> look, by catalogue order; baselines are dashed, other people's hollow."""
-    return {p.name: Look(i, OKABE_ITO[i % len(OKABE_ITO)], MARKERS[i % len(MARKERS)], p.baseline, p.origin)
-            for i, p in enumerate(record.members(family))}
+    """Primitive name -> look, by catalogue order; peers are counted apart, so that none of them changes our colours."""
+    found = {}
+    ours, peers = 0, 0
+    for i, p in enumerate(record.members(family)):
+        markers, k = (PEER_MARKERS, peers) if p.origin else (MARKERS, ours)
+        found[p.name] = Look(i, OKABE_ITO[k % len(OKABE_ITO)], markers[k % len(markers)], p.baseline, bool(p.origin),
+                             p.label)
+        ours, peers = ours + (not p.origin), peers + bool(p.origin)
+    return found
 
 
 def si(value: float | None, digits: int = 3) -> str:

@@ -42,16 +42,36 @@ class Slice:
     hints: list[Hint] = field(default_factory=list)
 
 
+_START = re.compile(r"M(-?[\d.]+) (-?[\d.]+)")
+
+
 class Sheet:
-    """The inline styles of many SVGs, each written once as a class: a third of the bytes of a page of small panels."""
+    """What many SVGs have in common, each written once: a third of the bytes of a page of small panels.
+
+    Inline styles become classes; the shapes of markers and ticks become symbols that all SVGs of the page refer to.
+    """
 
     def __init__(self, prefix: str = "k"):
         self.prefix = prefix
         self.classes: dict[str, str] = {}
+        self.symbols: dict[str, str] = {}
 
     def name(self, style: str) -> str:
         """The class that stands for an inline style."""
         return self.classes.setdefault(style, f"{self.prefix}{len(self.classes)}")
+
+    def symbol(self, shape: ET.Element) -> str | None:
+        """The id of a cleaned shape that is drawn around the origin, as markers are; None for one that has its place."""
+        start = _START.match(shape.get("d", ""))
+        if shape.tag != "path" or not start or max(abs(float(v)) for v in start.groups()) > 8:
+            return None
+        shape.attrib.pop("id", None)
+        return self.symbols.setdefault(ET.tostring(shape, encoding="unicode"), f"{self.prefix}m{len(self.symbols)}")
+
+    def markup(self) -> str:
+        """All symbols, as an SVG that takes no room; '' if there are none."""
+        shapes = "".join(text.replace("<path", f'<path id="{name}"', 1) for text, name in self.symbols.items())
+        return f'<svg class="symbols" aria-hidden="true"><defs>{shapes}</defs></svg>' if shapes else ""
 
     def css(self) -> str:
         """All classes, as a stylesheet."""
@@ -91,12 +111,19 @@ def cut(plate: Plate, piece: Slice, prefix: str, sheet: Sheet) -> str:
     for group in groups:
         _clean(group, prefix, sheet, needed)
     defs = ET.Element("defs")
+    shared: dict[str, str] = {}
     for old, new in list(needed.items()):
         if old in plate.known:
             copy = ET.fromstring(ET.tostring(plate.known[old]))
             _clean(copy, prefix, sheet, needed)
-            copy.set("id", new)
-            defs.append(copy)
+            symbol = sheet.symbol(copy)
+            if symbol:
+                shared[f"#{new}"] = f"#{symbol}"
+            else:
+                copy.set("id", new)
+                defs.append(copy)
+    for use in (use for group in groups for use in group.iter("use")):
+        use.set("href", shared.get(use.get("href"), use.get("href")))
     if len(defs):
         out.append(defs)
     for group in groups:

@@ -52,17 +52,21 @@ class AllRounder:
 
 @dataclass
 class FamilyVerdict:
-    """Everything said about one family. `best` and `best_oversubscribed` map a group to its all-rounder."""
+    """Everything said about one family. `best` and `best_oversubscribed` map a group to its all-rounder.
+
+    `own`: the all-rounder among what needs no other project, for groups in which `best` is a peer.
+    """
 
     family: str
     threads: list[int]
     rows: list[Row] = field(default_factory=list)
     best: dict[str, AllRounder] = field(default_factory=dict)
     best_oversubscribed: dict[str, AllRounder] = field(default_factory=dict)
+    own: dict[str, AllRounder] = field(default_factory=dict)
 
 
 def simplicity(primitive: Primitive) -> tuple[int, bool, int]:
-    """Sort key, simplest first: rung, then baselines before others, then catalogue order."""
+    """Sort key, simplest first: rung, then baselines before others, then catalogue order (where peers come last)."""
     return (primitive.rung, not primitive.baseline, primitive.order)
 
 
@@ -83,9 +87,10 @@ def pick(record: Record, cells: list[Cell]) -> Pick | None:
                 simplest.value("throughput") / best, len(contenders))
 
 
-def all_rounder(record: Record, cases: list[list[Cell]]) -> AllRounder | None:
+def all_rounder(record: Record, cases: list[list[Cell]], own: bool = False) -> AllRounder | None:
     """The primitive close to the fastest in most of `cases` (cells of one question and thread count each).
 
+    `own`: peers may be the fastest, but are not taken.
     Ties go to the one with the better worst case, then to the simpler one. None if no case has two contenders.
     """
     shares: dict[str, list[tuple[float, Cell]]] = {}
@@ -97,6 +102,8 @@ def all_rounder(record: Record, cases: list[list[Cell]]) -> AllRounder | None:
         counted += 1
         for cell in cells:
             value = cell.value("throughput")
+            if own and record.primitives[cell.family, cell.primitive].origin:
+                continue
             if value and not record.primitives[cell.family, cell.primitive].is_ceiling:
                 share = value / found.fastest.value("throughput")
                 shares.setdefault(cell.primitive, []).append((share, cell))
@@ -143,6 +150,10 @@ def judge(record: Record) -> list[FamilyVerdict]:
             best = all_rounder(record, found)
             if best:
                 (verdict.best_oversubscribed if oversubscribed else verdict.best)[group] = best
+            if best and not oversubscribed and record.primitives[family, best.primitive].origin:
+                without = all_rounder(record, found, own=True)
+                if without:
+                    verdict.own[group] = without
         if verdict.rows:
             verdicts.append(verdict)
     return verdicts

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 sys.path[:0] = [str(pathlib.Path(__file__).parents[2]), str(pathlib.Path(__file__).parent)]
+import variants  # noqa: E402
 from frozen import SMALL, run_plots  # noqa: E402
 
 
@@ -22,12 +23,28 @@ def document(small):
     return copy.deepcopy(small)
 
 
-@pytest.fixture(scope="session")
-def report(tmp_path_factory):
-    """The directory of a run with its report: results.json, report.html, figures/."""
-    folder = tmp_path_factory.mktemp("run")
-    (folder / "results.json").write_bytes(SMALL.read_bytes())
+def reported(folder, text):
+    """`folder` as the directory of a run with its report: results.json, report.html, figures/."""
+    (folder / "results.json").write_text(text)
     done = run_plots(folder)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     return folder
+
+
+@pytest.fixture(scope="session")
+def report(tmp_path_factory):
+    """A report of the frozen record, which is of the time before peers and counters."""
+    return reported(tmp_path_factory.mktemp("run"), SMALL.read_text())
+
+
+@pytest.fixture(scope="session")
+def counted(tmp_path_factory, small):
+    """A report of the same run with peers and made-up events."""
+    return reported(tmp_path_factory.mktemp("counted"), json.dumps(variants.variant(small, "counted")))
+
+
+@pytest.fixture(scope="session")
+def uncounted(tmp_path_factory, small):
+    """A report of the same run with peers on a machine without a PMU."""
+    return reported(tmp_path_factory.mktemp("uncounted"), json.dumps(variants.variant(small, "no_pmu")))

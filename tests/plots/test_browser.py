@@ -149,10 +149,84 @@ def test_the_json_download_is_unpacked(page, small):
     assert page.run("return window.name_made").endswith(".json")
 
 
+STRIPS = """return [...new Set([...document.querySelectorAll('.strip')].filter(strip => strip.offsetHeight)
+  .map(strip => strip.className.split(' ')[1]))].sort();"""
+
+
+@pytest.fixture
+def with_events(browser, counted):
+    """The page of the run with counters, freshly loaded."""
+    browser.open("about:blank")
+    browser.log("browser")
+    browser.open((counted / "report.html").as_uri())
+    return browser
+
+
+def test_one_event_at_a_time_stands_under_the_throughput_in_all_families(with_events):
+    assert with_events.run(STRIPS) == ["l1d_miss_per_op", "modified_line_hit_per_op"]  # the apparatus moves no line
+    with_events.click("#lock .to-rfo_per_op")
+    assert with_events.run(STRIPS) == ["rfo_per_op"]
+    assert with_events.run("return location.hash").endswith("e=rfo_per_op")
+    with_events.click("#lock .to-context_switches_per_op")  # the counters have none: they show their first event
+    assert with_events.run(STRIPS) == ["context_switches_per_op", "l1d_miss_per_op", "modified_line_hit_per_op"]
+    with_events.click("#lock .to-log")
+    assert with_events.run("return document.querySelector('#lock .v.log').offsetHeight > 0")
+    assert faults(with_events) == []
+
+
+def test_a_permalink_brings_the_event_back(with_events, counted):
+    address = (counted / "report.html").as_uri()
+    with_events.open("about:blank")
+    with_events.open(address + "#lock?e=rfo_per_op")
+    assert with_events.run("return document.querySelector('#e-lock-rfo_per_op').checked")
+    assert with_events.run("return document.querySelector('#e-queue-rfo_per_op').checked")
+    with_events.open("about:blank")
+    with_events.open(address + "#lock?e=%22nonsense")
+    assert with_events.run("return document.querySelector('#lock .strip').offsetHeight > 0")
+    assert faults(with_events) == []
+
+
+def test_a_strip_is_as_wide_as_its_panel_and_lies_under_it(with_events):
+    places = with_events.run("""return [...document.querySelectorAll('figure.throughput')].map(figure => {
+      const box = part => part.getBoundingClientRect();
+      const strip = [...figure.querySelectorAll('.strip')].find(strip => strip.offsetHeight);
+      const panel = [...figure.querySelectorAll('.v')].find(panel => panel.offsetHeight);
+      return strip ? [box(panel).left - box(strip).left, box(panel).width - box(strip).width,
+                      box(strip).top - box(panel).bottom, strip.querySelectorAll('use').length] : null;
+    }).filter(Boolean);""")
+    assert len(places) > 6
+    assert all(abs(left) < 1 and abs(width) < 1 and -1 < gap < 20 and marks > 3 for left, width, gap, marks in places)
+
+
+def test_a_peers_marker_is_hollow_in_legend_and_plot(with_events):
+    fills = with_events.run("""const page = getComputedStyle(document.body).backgroundColor;
+      return [page, ...[...document.querySelectorAll('#lock .legend .peer path:last-child')]
+        .map(path => getComputedStyle(path).fill)];""")
+    assert len(fills) == 3 and len(set(fills)) == 1
+
+
+def test_the_csv_download_is_unpacked(with_events, counted):
+    with_events.run("""window.made = null; const original = URL.createObjectURL;
+      URL.createObjectURL = blob => {
+        blob.text().then(text => (window.made = text));
+        return original.call(URL, blob);
+      };
+      HTMLAnchorElement.prototype.click = function () { window.name_made = this.download; };
+      document.querySelector('#csv').dispatchEvent(new MouseEvent('click', {cancelable: true}));""")
+    for _ in range(100):
+        text = with_events.run("return window.made")
+        if text:
+            break
+        time.sleep(0.05)
+    assert text.startswith("lens,family,workload") and "modified_line_hit_per_op [1]" in text
+    assert with_events.run("return window.name_made").endswith(".csv")
+
+
+@pytest.mark.parametrize("run", ["report", "counted", "uncounted"])
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_a_phone_scrolls_tables_in_their_boxes_and_not_the_page(address, dark):
+def test_a_phone_scrolls_tables_in_their_boxes_and_not_the_page(request, run, dark):
     with webdriver.Browser(width=390, height=800, dark=dark) as browser:
-        browser.open(address)
+        browser.open((request.getfixturevalue(run) / "report.html").as_uri())
         assert browser.run("return document.documentElement.scrollWidth") <= 390
         assert [name for name, width, *_ in browser.run(VISIBLE) if not 200 < width <= 390] == []
         assert browser.run("const box = document.querySelector('#cells .box');"
@@ -164,9 +238,10 @@ def test_a_phone_scrolls_tables_in_their_boxes_and_not_the_page(address, dark):
         assert faults(browser) == []
 
 
-def test_all_is_readable_without_javascript(address):
+@pytest.mark.parametrize("run", ["report", "counted", "uncounted"])
+def test_all_is_readable_without_javascript(request, run):
     with webdriver.Browser(javascript=False) as browser:
-        browser.open(address)
+        browser.open((request.getfixturevalue(run) / "report.html").as_uri())
         assert browser.run("return document.querySelector('.filter').offsetHeight") == 0  # nothing dead is offered
         assert browser.run("return document.querySelectorAll('#table th button').length") == 0
         boxes = browser.run(VISIBLE)
@@ -176,4 +251,8 @@ def test_all_is_readable_without_javascript(address):
         assert browser.run(f"return {parts}.filter(part => !part.offsetHeight).length") == 0
         browser.click("#lock .to-log")  # the axis is switched by the stylesheet
         assert browser.run("return document.querySelector('#lock .v.log').offsetHeight > 0")
+        if run == "counted":  # and so is the event under the throughput
+            browser.click("#lock .to-l1d_miss_per_op")
+            assert browser.run("return document.querySelector('#lock .strip.l1d_miss_per_op').offsetHeight > 0")
+            assert browser.run("return document.querySelector('#lock .strip.rfo_per_op').offsetHeight") == 0
         assert faults(browser) == []

@@ -28,7 +28,7 @@ def test_a_report_and_every_figure_as_svg_and_png(report):
     kinds = {"throughput-linear", "throughput-log", "ratio", "latency_p99", "tail", "jain_fairness", "self_handoff",
              "cpu_ns_per_op"}
     assert {f"lock-critical_section-{kind}.svg" for kind in kinds} <= set(names)
-    assert {"core-to-core.png", "counter-increment-padding.png"} <= set(names)
+    assert {"core-to-core.png", "counter-increment-false_sharing-ns_per_op_thread.png"} <= set(names)
     assert all((report / "figures" / name).read_bytes()[:4] == b"\x89PNG" for name in names if name.endswith("png"))
     assert not [path for path in report.rglob("*") if path.name.startswith(".")], "temporary files are left"
 

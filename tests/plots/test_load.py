@@ -9,6 +9,7 @@ import by_hand
 import jsonschema
 import make_record
 import pytest
+import variants
 from frozen import HERE, ROOT, SMALL
 from plots import advice, load, record
 
@@ -32,6 +33,36 @@ def written(tmp_path, content):
 @pytest.mark.parametrize("plan", [make_record.small_plan, make_record.large_plan])
 def test_synthetic_records_are_records_by_the_schema(plan):
     jsonschema.Draft202012Validator(SCHEMA).validate(make_record.record(plan()))
+
+
+@pytest.mark.parametrize("kind", ["counted", *variants.OBSTACLES])
+def test_variants_with_counters_are_records_by_the_schema(small, kind):
+    made = variants.variant(small, kind)
+    jsonschema.Draft202012Validator(SCHEMA).validate(made)
+    found = load.parse(made)
+    assert len(found.counted) == len(found.timed) and found.counters.available == (kind == "counted")
+
+
+def test_an_older_record_has_neither_counters_nor_peers(small):
+    found = load.parse(small)
+    assert found.counters is None and found.counted == {} and {p.origin for p in found.catalogue} == {""}
+
+
+@pytest.mark.parametrize("change, sentence", [
+    (lambda d: d["environment"]["counters"].update(available="yes"), "counters.available is str, expected true or false"),
+    (lambda d: d["environment"]["counters"].pop("events"), "environment.counters lacks 'events'"),
+    (lambda d: d["environment"].update(counters=[]), "environment.counters is list, expected an object"),
+    (lambda d: d["environment"]["counters"]["events"][3].update(state="perhaps"),
+     "events[3].state is 'perhaps', expected one of counted, multiplexed, starved, unsupported, failed"),
+    (lambda d: d["environment"]["counters"]["events"][0].update(running=50),
+     "events[0].running is 50, expected a share of the time, 0 to 1"),
+    (lambda d: d["environment"]["counters"]["events"][0].update(code=3), "events[0].code is int, expected a string"),
+    (lambda d: d["cells"][-1]["metrics"]["rfo_per_op"].update(running="most"), "rfo_per_op.running is str"),
+    (lambda d: d["catalogue"][-1]["facts"].update(origin=["abseil"]), "facts.origin is list, expected a string")])
+def test_what_is_wrong_about_counters_and_peers_is_a_sentence(small, tmp_path, change, sentence):
+    broken = variants.variant(small, "counted")
+    change(broken)
+    assert sentence in error_of(written(tmp_path, broken))
 
 
 def test_records_made_by_hand_are_records_by_the_schema():
@@ -111,12 +142,14 @@ def places(value, path=()):
         yield from places(value[key], (*path, key))
 
 
-def test_whatever_the_schema_refuses_is_a_sentence_or_is_not_looked_at(small):
+@pytest.mark.parametrize("kind", [None, "counted"])
+def test_whatever_the_schema_refuses_is_a_sentence_or_is_not_looked_at(small, kind):
     """Every value replaced by one of another type: parse either refuses with a sentence or does not need the value."""
     checked = refused = 0
     validator = jsonschema.Draft202012Validator(SCHEMA)
-    text = json.dumps(small)
-    for path in list(places(small))[1:]:
+    document = variants.variant(small, kind) if kind else small
+    text = json.dumps(document)
+    for path in list(places(document))[1:]:
         broken = json.loads(text)
         holder = broken
         for key in path[:-1]:

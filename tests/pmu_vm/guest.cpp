@@ -20,6 +20,7 @@
 #include "benchmarks/trial.hpp"
 #include "perf/counters/capability.hpp"
 #include "perf/counters/event_catalogue.hpp"
+#include "perf/counters/pfm.hpp"
 #include "perf/counters/thread_counters.hpp"
 #include "tests/support/known_costs.hpp"
 
@@ -147,6 +148,29 @@ void known_microarchitecture() {
   check(counters::this_microarchitecture() == "arm_n1", "the CPU is known", counters::this_microarchitecture());
 }
 
+/// Arm's codes against libpfm4's tables, which only an arm64 build of it has.
+void codes_agree_with_libpfm4() {
+  unsigned agreed = 0;
+  for (const auto& row : counters::catalogue()) {
+    if (row.libpfm4.empty() || row.microarchitecture.substr(0, 4) != "arm_") continue;
+    const std::string name(row.libpfm4);
+    const auto theirs = counters::encode_with_libpfm4(name);
+    if (theirs && theirs->type == row.type && theirs->config == row.config && theirs->config1 == row.config1) {
+      ++agreed;
+      continue;
+    }
+    char detail[200];
+    if (theirs)
+      std::snprintf(detail, sizeof detail, "%s: ours type %u config %#llx, libpfm4's type %u config %#llx",
+                    name.c_str(), row.type, static_cast<unsigned long long>(row.config), theirs->type,
+                    static_cast<unsigned long long>(theirs->config));
+    else
+      std::snprintf(detail, sizeof detail, "%s is no event of libpfm4", name.c_str());
+    check(false, "a code agrees with libpfm4", detail);
+  }
+  check(agreed >= 100, "the codes of Arm's cores agree with libpfm4", std::to_string(agreed) + " codes");
+}
+
 bool set_paranoid(int level) {
   const int fd = ::open("/proc/sys/kernel/perf_event_paranoid", O_WRONLY | O_CLOEXEC);
   if (fd < 0) return false;
@@ -252,6 +276,7 @@ int main(int argc, char** argv) {
     exact_instructions();
     more_events_than_counters();
     accepted_but_absent();
+    codes_agree_with_libpfm4();
     paranoid_levels();
   } else {
     without_a_pmu();

@@ -20,8 +20,9 @@ done
 mkdir -p "$work" || give_up "cannot make the directory '$work'"
 work=$(cd "$work" && pwd)
 
-# Debian's arm64 kernel, through an apt root of our own: the machine's own mirror, and nothing of it is installed.
-fetch_kernel() {
+# Debian's arm64 kernel, and libpfm4 with Arm's tables, which no other architecture's has: through an apt root of our
+# own, from the machine's own mirror, and nothing of it is installed.
+fetch() {
   local root=$work/apt package
   mkdir -p "$root"/{lists/partial,cache/archives/partial,parts} && : >"$root/status" || return
   cp /etc/apt/sources.list.d/*.sources "$root/parts/" 2>/dev/null
@@ -37,19 +38,23 @@ END
   [[ -n $package ]] || return
   (cd "$root" && APT_CONFIG=$root/apt.conf apt-get -qq download "$package") || return
   dpkg-deb --fsys-tarfile "$root/$package"_*.deb | tar -xO --wildcards './boot/vmlinuz-*' >"$work/Image.new" || return
-  [[ -s $work/Image.new ]] && mv "$work/Image.new" "$work/Image" && rm -r "$root"
+  [[ -s $work/Image.new ]] || return
+  (cd "$root" && APT_CONFIG=$root/apt.conf apt-get -qq download libpfm4-dev) || return
+  dpkg-deb -x "$root"/libpfm4-dev_*.deb "$work/arm64" || return
+  mv "$work/Image.new" "$work/Image" && rm -r "$root"
 }
-if [[ ! -s $work/Image ]]; then
-  echo "pmu_vm: fetching Debian's arm64 kernel …"
-  fetch_kernel >"$work/fetch.log" 2>&1 || give_up "cannot fetch Debian's arm64 kernel (package linux-image-cloud-arm64): $(tail -n 1 "$work/fetch.log")"
+pfm=$work/arm64/usr/lib/aarch64-linux-gnu/libpfm.a
+if [[ ! -s $work/Image || ! -s $pfm ]]; then
+  echo "pmu_vm: fetching Debian's arm64 kernel and libpfm4 …"
+  fetch >"$work/fetch.log" 2>&1 || give_up "cannot fetch Debian's packages linux-image-cloud-arm64 and libpfm4-dev for arm64: $(tail -n 1 "$work/fetch.log")"
 fi
 
-# The instrument, the thread team and the checks, for arm64 and without any library: they need none.
+# The instrument, the thread team and the checks, for arm64 and without any library, as they need none; libpfm4 is there
+# to be compared with.
 cmake -D FROM=perf/counters/events.tsv -D TO="$work/events.inc" -P perf/counters/embed.cmake || give_up "cannot embed events.tsv"
-sources=()
-for source in perf/counters/*.cpp; do [[ $source == */pfm.cpp ]] || sources+=("$source"); done
 aarch64-linux-gnu-g++ -std=c++20 -O2 -Wall -Wextra -Wpedantic -Wno-psabi -Werror -static -pthread -I . -I benchmarks -I "$work" \
-  "${sources[@]}" benchmarks/trial.cpp tests/pmu_vm/guest.cpp -o "$work/guest" || give_up "the guest program does not build"
+  -isystem "$work/arm64/usr/include" perf/counters/*.cpp benchmarks/trial.cpp tests/pmu_vm/guest.cpp "$pfm" \
+  -o "$work/guest" || give_up "the guest program does not build"
 
 root=$work/root
 rm -rf "$root"

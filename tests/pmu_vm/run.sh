@@ -46,7 +46,12 @@ END
 pfm=$work/arm64/usr/lib/aarch64-linux-gnu/libpfm.a
 if [[ ! -s $work/Image || ! -s $pfm ]]; then
   echo "pmu_vm: fetching Debian's arm64 kernel and libpfm4 …"
-  fetch >"$work/fetch.log" 2>&1 || give_up "cannot fetch Debian's packages linux-image-cloud-arm64 and libpfm4-dev for arm64: $(tail -n 1 "$work/fetch.log")"
+  for pause in 5 20 0; do # a mirror may be busy
+    fetch >"$work/fetch.log" 2>&1 && break
+    sleep "$pause"
+  done
+  [[ -s $work/Image && -s $pfm ]] ||
+    give_up "cannot fetch Debian's packages linux-image-cloud-arm64 and libpfm4-dev for arm64: $(tail -n 1 "$work/fetch.log")"
 fi
 
 # The instrument, the thread team and the checks, for arm64 and without any library, as they need none; libpfm4 is there

@@ -28,6 +28,14 @@ event hardware(std::string metric) {
   return e;
 }
 
+#if defined(__SANITIZE_THREAD__)
+constexpr bool exact = false;  // its runtime's shadow memory has page faults, and its locks switches, of their own
+#elif defined(__has_feature)
+constexpr bool exact = !__has_feature(thread_sanitizer);
+#else
+constexpr bool exact = true;
+#endif
+
 TEST(counter_trial, known_faults_and_switches_per_operation_are_read_exactly) {
   team threads({});
   for (const unsigned n : {1U, 2U, 4U, 8U}) {
@@ -39,12 +47,15 @@ TEST(counter_trial, known_faults_and_switches_per_operation_are_read_exactly) {
       for (const auto& t : result.threads) {
         ASSERT_EQ(t.counts.size(), software.size());
         const auto metered = static_cast<double>(t.metered);
-        EXPECT_EQ(t.counts[0].value, faults_per_step * metered);
+        if (exact)
+          EXPECT_EQ(t.counts[0].value, faults_per_step * metered);
+        else
+          EXPECT_GE(*t.counts[0].value, faults_per_step * metered);
         EXPECT_EQ(*t.counts[3].value, *t.counts[1].value + *t.counts[2].value);
-        EXPECT_LE(*t.counts[1].value, metered) << "a sleep is one at most";
+        if (exact) EXPECT_LE(*t.counts[1].value, metered) << "a sleep is one at most";
         EXPECT_LE(t.metered, t.done);
         // Where a thread loses its processor on the way to sleep, its timer may be over before it gets there.
-        slept = slept && *t.counts[1].value == metered && t.metered > 0;
+        slept = slept && t.metered > 0 && (*t.counts[1].value == metered || (!exact && *t.counts[1].value > metered));
       }
     }
     EXPECT_TRUE(slept) << "every sleep of all " << n << " threads is one voluntary switch, in one trial of twenty";
@@ -59,7 +70,8 @@ TEST(counter_trial, an_event_that_nobody_has_costs_no_trial) {
   for (const auto& t : result.threads) {
     EXPECT_FALSE(t.counts[0].value);
     EXPECT_EQ(t.counts[0].what, state::failed);
-    EXPECT_EQ(t.counts[1].value, static_cast<double>(faults_per_step * t.metered));
+    EXPECT_GE(*t.counts[1].value, static_cast<double>(faults_per_step * t.metered));
+    if (exact) EXPECT_EQ(t.counts[1].value, static_cast<double>(faults_per_step * t.metered));
   }
   ASSERT_EQ(result.obstacles.size(), 2U);
   EXPECT_NE(result.obstacles[0].caveat, "");

@@ -78,6 +78,8 @@ class engine {
   void ready(sim_thread& one, picoseconds when);
   void leave();  ///< the calling thread is through
   [[noreturn]] void stop_stuck(const char* why);
+  /// Why it stopped and where each thread was last seen. To be called outside of the threads.
+  [[nodiscard]] std::string stuck_where() const;
 
   const machine& m;
   cache_model model;

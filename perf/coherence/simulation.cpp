@@ -2,14 +2,12 @@
 // See simulation.hpp.
 #include "simulation.hpp"
 
-#include <dlfcn.h>
-
 #include <algorithm>
-#include <cstdio>
 #include <cstdlib>
 #include <limits>
 
 #include "engine.hpp"
+#include "source_lines.hpp"
 
 namespace contend::coherence {
 namespace {
@@ -25,18 +23,6 @@ class apart {
  private:
   bool was_;
 };
-
-std::string place_of(const void* address) {
-  Dl_info info{};
-  char text[256];
-  if (address != nullptr && ::dladdr(address, &info) != 0 && info.dli_sname != nullptr)
-    std::snprintf(
-        text, sizeof text, "%s+0x%zx", info.dli_sname,
-        static_cast<std::size_t>(static_cast<const char*>(address) - static_cast<const char*>(info.dli_saddr)));
-  else
-    std::snprintf(text, sizeof text, "%p", address);
-  return text;
-}
 
 void enter_thread() {
   engine& e = *current;
@@ -62,19 +48,24 @@ void enter_thread() {
 
 void engine::stop_stuck(const char* why) {
   stuck_because = why;
-  for (const auto& one : threads) {
-    if (one.over || one.core + 1 == threads.size()) continue;
-    stuck_because += "; thread " + std::to_string(one.core) + (one.parked_on != nullptr ? " parked" : "") + " at " +
-                     place_of(one.last_access);
-    if (stuck_because.size() > 2000) {
-      stuck_because += "; …";
-      break;
-    }
-  }
   sim_thread& me = *running;
   running = nullptr;
   switch_fiber(me.memory->context, outside);
   std::abort();
+}
+
+std::string engine::stuck_where() const {
+  std::string told = stuck_because;
+  for (const auto& one : threads) {
+    if (one.over || one.core + 1 == threads.size()) continue;
+    told += "; thread " + std::to_string(one.core) + (one.parked_on != nullptr ? " parked" : "") +
+            (one.last_access == nullptr ? " before its first access" : " at " + place_of(one.last_access));
+    if (told.size() > 2000) {
+      told += "; …";
+      break;
+    }
+  }
+  return told;
 }
 
 simulation::simulation(const machine& m, unsigned threads) {
@@ -110,7 +101,7 @@ void simulation::run(const std::function<void(unsigned)>& body, const std::funct
   switch_fiber(e.outside, e.running->memory->context);
   e.running = nullptr;
   for (const auto* l : e.model.lines()) e.model.settle(const_cast<line&>(*l), std::numeric_limits<picoseconds>::max());
-  if (!e.stuck_because.empty()) throw stuck(e.stuck_because);
+  if (!e.stuck_because.empty()) throw stuck(e.stuck_where());
   for (const auto& one : e.threads)
     if (one.thrown) std::rethrow_exception(one.thrown);
 }

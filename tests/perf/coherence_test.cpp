@@ -268,29 +268,43 @@ TEST(simulation, a_deadline_wakes_too) {
   EXPECT_EQ(woken, 7'000'000U);
 }
 
-TEST(simulation, a_deadlock_is_told_with_the_places_of_its_threads) {
-  static std::atomic<std::uint32_t> word{0};
-  simulation all(test_machine(), 2);
+std::string ending(const std::function<void(unsigned)>& body, picoseconds give_up, unsigned threads) {
+  simulation all(test_machine(), threads);
   try {
-    all.run([&](unsigned) { park(&word, 0, 0); }, [] {}, long_enough);
-    FAIL() << "it ended";
+    all.run(
+        body, [] {}, give_up);
   } catch (const stuck& told) {
-    const std::string text = told.what();
-    EXPECT_NE(text.find("every thread waits"), std::string::npos) << text;
-    EXPECT_NE(text.find("thread 0 parked at"), std::string::npos) << text;
-    EXPECT_NE(text.find("thread 1 parked at"), std::string::npos) << text;
+    return told.what();
   }
+  return "it ended";
 }
 
-TEST(simulation, a_livelock_ends_with_virtual_time) {
-  static std::atomic<int> never{0};
-  simulation all(test_machine(), 2);
-  EXPECT_THROW(all.run(
-                   [&](unsigned) {
-                     while (never.load(std::memory_order_relaxed) == 0) relax();
-                   },
-                   [] {}, 1'000'000'000),
-               stuck);
+// The place is the line that says so, not the one in <atomic> behind it.
+constexpr unsigned line_of_park = __LINE__ + 2;
+[[gnu::noinline]] void park_after_adding(std::atomic<std::uint32_t>& word) {
+  word.fetch_add(1);
+  park(&word, 2, 0);
+}
+
+TEST(simulation, a_deadlock_is_told_with_the_places_of_its_threads) {
+  static std::atomic<std::uint32_t> word{0};
+  const std::string text = ending([](unsigned i) { i == 0 ? pass(1) : park_after_adding(word); }, long_enough, 3);
+  const std::string there = " parked at tests/perf/coherence_test.cpp:" + std::to_string(line_of_park) +
+                            " (contend::coherence::(anonymous namespace)::park_after_adding)";
+  EXPECT_EQ(text, "every thread waits for another one; thread 1" + there + "; thread 2" + there);
+}
+
+constexpr unsigned line_of_wait = __LINE__ + 2;
+[[gnu::noinline]] void wait_for(const std::atomic<int>& word) {
+  while (word.load(std::memory_order_relaxed) == 0) relax();
+}
+
+TEST(simulation, a_livelock_ends_with_virtual_time_and_is_told_with_the_places_of_its_threads) {
+  std::atomic<int> never{0};
+  const std::string there = " at tests/perf/coherence_test.cpp:" + std::to_string(line_of_wait) +
+                            " (contend::coherence::(anonymous namespace)::wait_for)";
+  EXPECT_EQ(ending([&](unsigned) { wait_for(never); }, 1'000'000'000, 2),
+            "virtual time ran out; thread 0" + there + "; thread 1" + there);
 }
 
 thread_local unsigned mine = 0;

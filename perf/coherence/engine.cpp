@@ -162,6 +162,7 @@ void engine::one_line(std::uint64_t address, unsigned size, access_kind kind) {
     const bool covers = (bytes.low & ~mine->bytes.low) == 0 && (bytes.high & ~mine->bytes.high) == 0;
     if (mine->kind == access_kind::store && mine->size == 0 &&
         (kind == access_kind::store || (kind == access_kind::load && covers))) {
+      cache_model::note(l, me.core, kind, bytes);
       if (kind == access_kind::store) {
         mine->bytes |= bytes;
         remember_store(mine->done);
@@ -182,7 +183,7 @@ void engine::one_line(std::uint64_t address, unsigned size, access_kind kind) {
 void engine::miss(line& l, access_kind kind, byte_mask bytes) {
   sim_thread& me = *running;
   const bool store = kind == access_kind::store;
-  const outcome out = model.request(l, me.core, kind, bytes, me.clock, store ? me.stores_taken : 0);
+  const outcome out = model.request(l, me.core, kind, bytes, me.clock, store ? me.stores_taken : 0, me.last_access);
   if (out.hit) return;
   if (store) {
     me.stores_taken = std::max(me.stores_taken, out.taken);
@@ -238,7 +239,7 @@ bool engine::atomic_store(void* address, unsigned size, std::uint64_t value) {
     in_order();
     model.settle(l, me.clock);
   }
-  const outcome out = model.request(l, me.core, access_kind::store, bytes, me.clock, me.stores_taken);
+  const outcome out = model.request(l, me.core, access_kind::store, bytes, me.clock, me.stores_taken, me.last_access);
   me.clock += m.store;
   if (out.hit || l.sharing == nullptr) return true;
   transition& mine = *cache_model::own(l, me.core);
@@ -258,6 +259,7 @@ bool engine::forwarded(const void* address, unsigned size, std::uint64_t* value)
   model.settle(l, me.clock);
   const transition* mine = cache_model::own(l, me.core);
   if (mine == nullptr || mine->size != size || mine->target != address) return false;
+  cache_model::note(l, me.core, access_kind::load, mine->bytes);
   *value = mine->value;
   me.clock += m.load;
   return true;

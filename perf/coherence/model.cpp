@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <iterator>
 
 namespace contend::coherence {
 
@@ -73,6 +74,7 @@ shared_line& cache_model::share(line& l) const {
   l.sharing = std::make_unique<shared_line>();
   shared_line& s = *l.sharing;
   s.views.resize(cores_);
+  s.noted.resize(cores_);
   s.owner = l.first;
   s.sharers.set(l.first);
   s.touched.set(l.first);
@@ -104,7 +106,7 @@ const legs& cache_model::route(const shared_line& l, unsigned core, access_kind 
 }
 
 outcome cache_model::request(line& l, unsigned core, access_kind kind, byte_mask bytes, picoseconds now,
-                             picoseconds not_before) {
+                             picoseconds not_before, const void* site) {
   if (l.sharing == nullptr) {
     if (l.first == line::nobody) {
       l.first = static_cast<std::uint16_t>(core);
@@ -115,8 +117,10 @@ outcome cache_model::request(line& l, unsigned core, access_kind kind, byte_mask
   }
   shared_line& s = *l.sharing;
   s.touched.set(core);
+  note(l, core, kind, bytes);
   if (kind == access_kind::load ? s.sharers.test(core) : s.owner == core) {
-    touch(l, core, kind, bytes);
+    s.views[core].used |= bytes;
+    if (kind != access_kind::load) s.written |= bytes;
     return {true, now, now};
   }
   const legs& way = route(s, core, kind);
@@ -135,6 +139,7 @@ outcome cache_model::request(line& l, unsigned core, access_kind kind, byte_mask
   t.core = static_cast<std::uint16_t>(core);
   t.kind = kind;
   t.bytes = bytes;
+  t.site = site;
   s.under_way.push_back(t);
   return out;
 }
@@ -146,10 +151,22 @@ transition* cache_model::own(line& l, unsigned core) {
   return nullptr;
 }
 
-void cache_model::touch(line& l, unsigned core, access_kind kind, byte_mask bytes) {
+void cache_model::note(line& l, unsigned core, access_kind kind, byte_mask bytes) {
   if (l.sharing == nullptr) return;
-  l.sharing->views[core].used |= bytes;
-  if (kind != access_kind::load) l.sharing->written |= bytes;
+  byte_use& mine = l.sharing->noted[core];
+  if (kind != access_kind::store) mine.read |= bytes;
+  if (kind != access_kind::load) mine.wrote |= bytes;
+}
+
+void cache_model::put_down_to_site(shared_line& l, const transition& t, bool true_sharing) {
+  auto place = std::find_if(l.sites.begin(), l.sites.end(),
+                            [&](const site_counts& s) { return s.from == t.site && s.kind == t.kind; });
+  if (place == l.sites.end()) {
+    const bool full = l.sites.size() >= max_sites;
+    if (!full || l.sites.back().from != nullptr) l.sites.push_back({full ? nullptr : t.site, t.kind, 0, 0});
+    place = std::prev(l.sites.end());
+  }
+  ++(true_sharing ? place->true_sharing : place->false_sharing);
 }
 
 void cache_model::apply(shared_line& l, const transition& t) {
@@ -183,7 +200,10 @@ void cache_model::apply(shared_line& l, const transition& t) {
       count(&event_counts::line_transfers);
     bool vague = false;
     for (unsigned k = 0; k < cores_ && !vague; ++k) vague = others.test(k) && l.views[k].vague;
-    if (mine.known && (wanted || !vague)) count(wanted ? &event_counts::true_sharing : &event_counts::false_sharing);
+    if (mine.known && (wanted || !vague)) {
+      count(wanted ? &event_counts::true_sharing : &event_counts::false_sharing);
+      put_down_to_site(l, t, wanted);
+    }
   }
   if (t.kind == access_kind::load) {
     l.sharers.set(core);
@@ -205,8 +225,12 @@ void cache_model::apply(shared_line& l, const transition& t) {
 
 void cache_model::reset_counts() {
   counts_ = {};
-  for (auto& one : all_)
-    if (one.sharing) one.sharing->counts = {};
+  for (auto& one : all_) {
+    if (one.sharing == nullptr) continue;
+    one.sharing->counts = {};
+    one.sharing->noted.assign(cores_, {});
+    one.sharing->sites.clear();
+  }
 }
 
 std::vector<const line*> cache_model::lines() const {
@@ -220,7 +244,8 @@ std::size_t cache_model::bytes_used() const noexcept {
   for (const auto& one : all_)
     if (one.sharing)
       sum += sizeof(shared_line) + one.sharing->views.capacity() * sizeof(core_view) +
-             one.sharing->under_way.capacity() * sizeof(transition);
+             one.sharing->under_way.capacity() * sizeof(transition) + one.sharing->noted.capacity() * sizeof(byte_use) +
+             one.sharing->sites.capacity() * sizeof(site_counts);
   return sum;
 }
 

@@ -47,6 +47,21 @@ struct event_counts {
   std::uint64_t parks = 0;
 };
 
+/// Which bytes of a line a core read and which it wrote. A read-modify-write does both.
+struct byte_use {
+  byte_mask read;
+  byte_mask wrote;
+};
+
+/// What one place of the program had to wait for on a line.
+struct site_counts {
+  const void* from = nullptr;  ///< return address of its hook; nullptr: all places beyond the first max_sites
+  access_kind kind = access_kind::load;
+  std::uint64_t true_sharing = 0;
+  std::uint64_t false_sharing = 0;
+};
+inline constexpr std::size_t max_sites = 64;
+
 /// One core's view of a line that more than one core has touched.
 struct core_view {
   byte_mask used;          ///< by this core since it got its copy
@@ -65,6 +80,7 @@ struct transition {
   void* target = nullptr;  ///< where to
   std::uint64_t value = 0;
   byte_mask bytes;
+  const void* site = nullptr;  ///< the place in the program that asked; of several stores that were joined the first
 };
 
 /// A line that more than one core has touched.
@@ -77,7 +93,10 @@ struct shared_line {
   picoseconds busy = 0;               ///< until when the directory serves somebody
   std::vector<transition> under_way;  ///< in order of time
   std::vector<core_view> views;       ///< by core
+  // Since counting began, for the report alone; nothing that is simulated depends on it:
   event_counts counts;
+  std::vector<byte_use> noted;     ///< by core
+  std::vector<site_counts> sites;  ///< in the order of their first miss
 };
 
 /// A line that has been touched. Most are by one core alone and stay this small.
@@ -119,22 +138,25 @@ class cache_model {
   /// Core `core` wants the line at `now`; the line is settled. A hit is done at once; a miss is entered at the
   /// directory and the outcome says when it is done. Until then nobody else's request takes effect.
   /// `not_before`: the earliest time at which it may take effect (stores of a core become visible in their order).
+  /// `site`: the place in the program that a miss is put down to.
   outcome request(line& l, unsigned core, access_kind kind, byte_mask bytes, picoseconds now,
-                  picoseconds not_before = 0);
+                  picoseconds not_before = 0, const void* site = nullptr);
   /// What `core` has under way on the line, or nullptr.
   static transition* own(line& l, unsigned core);
-  /// Notes a hit's bytes.
-  void touch(line& l, unsigned core, access_kind kind, byte_mask bytes);
+  /// Notes which bytes an access touches; request() does so itself.
+  static void note(line& l, unsigned core, access_kind kind, byte_mask bytes);
 
   [[nodiscard]] event_counts& counts() noexcept { return counts_; }
   /// Counting starts again from zero, for all lines.
   void reset_counts();
   /// All lines, in the order of their first touch.
   [[nodiscard]] std::vector<const line*> lines() const;
+  [[nodiscard]] unsigned line_size() const noexcept { return machine_.line_size; }
   [[nodiscard]] std::size_t bytes_used() const noexcept;
 
  private:
   void apply(shared_line& l, const transition& t);
+  static void put_down_to_site(shared_line& l, const transition& t, bool true_sharing);
   [[nodiscard]] const legs& route(const shared_line& l, unsigned core, access_kind kind) const;
   shared_line& share(line& l) const;
   void grow();

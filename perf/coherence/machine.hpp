@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 
 namespace contend::coherence {
@@ -22,9 +23,20 @@ struct legs {
   picoseconds acknowledge = 0;
 };
 
+/// Who serves a line that one core has written and others read.
+///   mesi   the first reader's transaction writes it back too; from then on the nearest copy serves a reader
+///   moesi  nothing is written back: the core that wrote it stays its owner and serves every reader
+/// A write-back travels beside the data and holds nobody up, so times differ only where some copy is nearer than the
+/// owner.
+enum class coherence_protocol : std::uint8_t { mesi, moesi };
+
 /// A machine description; see machines/*.json for the files and where their figures are from.
 struct machine {
   std::string name;
+  std::string about;                           ///< which machine it stands for, and what it leaves out
+  std::map<std::string, std::string> sources;  ///< by key of the file: where its figure is from
+  std::string calibration;                     ///< JSON: the probes behind it; empty: it was not calibrated
+  coherence_protocol protocol = coherence_protocol::mesi;
   unsigned line_size = 64;         ///< bytes: 64 or 128
   unsigned cores = max_cores;      ///< 1–128
   unsigned cores_per_cluster = 8;  ///< cores that share a last-level cache

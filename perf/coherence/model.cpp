@@ -76,6 +76,7 @@ shared_line& cache_model::share(line& l) const {
   s.views.resize(cores_);
   s.noted.resize(cores_);
   s.owner = l.first;
+  s.dirty = true;  // whether its first user ever wrote it was not noted; memory is mostly written first
   s.sharers.set(l.first);
   s.touched.set(l.first);
   s.views[l.first].known = s.views[l.first].vague = true;
@@ -90,7 +91,17 @@ void cache_model::settle(line& l, picoseconds now) {
   if (due > 0) waiting.erase(waiting.begin(), waiting.begin() + static_cast<std::ptrdiff_t>(due));
 }
 
+std::uint16_t cache_model::server(const shared_line& l) const noexcept {
+  if (machine_.protocol == coherence_protocol::mesi) return shared_line::nobody;
+  for (auto t = l.under_way.rbegin(); t != l.under_way.rend(); ++t)
+    if (t->kind != access_kind::load) return t->core;
+  if (!l.dirty) return shared_line::nobody;
+  return l.owner != shared_line::nobody ? l.owner : l.owned_by;
+}
+
 const legs& cache_model::route(const shared_line& l, unsigned core, access_kind kind) const {
+  if (kind == access_kind::load)
+    if (const auto owner = server(l); owner != shared_line::nobody) return machine_.between(core, owner);
   // Whoever is served before this request has the line when its turn comes.
   if (!l.under_way.empty()) return machine_.between(core, l.under_way.back().core);
   if (l.owner != shared_line::nobody) return machine_.between(core, l.owner);
@@ -120,7 +131,10 @@ outcome cache_model::request(line& l, unsigned core, access_kind kind, byte_mask
   note(l, core, kind, bytes);
   if (kind == access_kind::load ? s.sharers.test(core) : s.owner == core) {
     s.views[core].used |= bytes;
-    if (kind != access_kind::load) s.written |= bytes;
+    if (kind != access_kind::load) {
+      s.written |= bytes;
+      s.dirty = true;
+    }
     return {true, now, now};
   }
   const legs& way = route(s, core, kind);
@@ -189,6 +203,14 @@ void cache_model::apply(shared_line& l, const transition& t) {
   bool wanted = mine.others_wrote.meets(t.bytes);
   if (t.kind == access_kind::load) {
     if (had_copy) return;
+    if (l.owner != shared_line::nobody && l.dirty) {
+      if (machine_.protocol == coherence_protocol::moesi) {
+        l.owned_by = l.owner;
+      } else {
+        l.dirty = false;
+        count(&event_counts::write_backs);
+      }
+    }
     l.owner = shared_line::nobody;
   } else {
     for (unsigned k = 0; k < cores_ && !wanted; ++k) wanted = others.test(k) && l.views[k].used.meets(t.bytes);
@@ -217,6 +239,8 @@ void cache_model::apply(shared_line& l, const transition& t) {
   l.sharers.reset();
   l.sharers.set(core);
   l.owner = static_cast<std::uint16_t>(core);
+  l.owned_by = shared_line::nobody;
+  l.dirty = true;
   byte_mask used = t.bytes;
   if (had_copy) used |= mine.used;
   mine = {used, {}, true, false};

@@ -40,6 +40,7 @@ struct event_counts {
   std::uint64_t line_transfers = 0;  ///< a core got a line's data from another core
   std::uint64_t invalidations = 0;   ///< copies that other cores lost
   std::uint64_t upgrades = 0;        ///< a core that had a copy became the owner: no data travelled
+  std::uint64_t write_backs = 0;     ///< MESI: a line that had been written was read by another core
   std::uint64_t true_sharing = 0;    ///< misses and upgrades on bytes that another core wrote, or reads
   std::uint64_t false_sharing = 0;   ///< the others: another part of the line was used by somebody else
   std::uint64_t failed_cas = 0;
@@ -86,7 +87,9 @@ struct transition {
 /// A line that more than one core has touched.
 struct shared_line {
   static constexpr std::uint16_t nobody = 0xffff;
-  std::uint16_t owner = nobody;  ///< has it exclusively
+  std::uint16_t owner = nobody;     ///< has it exclusively
+  std::uint16_t owned_by = nobody;  ///< MOESI: wrote it, has a copy beside others, and serves the readers
+  bool dirty = false;               ///< memory is behind what the owner, of either kind, has
   std::bitset<slots> sharers;
   std::bitset<slots> touched;
   byte_mask written;                  ///< by the owner since it became the owner
@@ -158,6 +161,7 @@ class cache_model {
   void apply(shared_line& l, const transition& t);
   static void put_down_to_site(shared_line& l, const transition& t, bool true_sharing);
   [[nodiscard]] const legs& route(const shared_line& l, unsigned core, access_kind kind) const;
+  [[nodiscard]] std::uint16_t server(const shared_line& l) const noexcept;
   shared_line& share(line& l) const;
   void grow();
 

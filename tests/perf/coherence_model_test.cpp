@@ -112,6 +112,126 @@ TEST(cache_model, sharing_is_true_where_bytes_meet_and_false_elsewhere) {
   }
 }
 
+constexpr picoseconds ms = 1'000'000'000;
+
+/// Makes a request at a time at which nothing else is under way, waits for it, and returns how long it took.
+picoseconds alone(cache_model& model, line& l, unsigned core, access_kind kind, picoseconds now, unsigned offset = 0) {
+  const auto out = model.request(l, core, kind, byte_mask::of(offset, 1), now);
+  model.settle(l, out.done);
+  return out.done - now;
+}
+
+TEST(cache_model, far_and_remote_transfers_take_the_legs_of_their_distance) {
+  const machine m = small_machine();
+  cache_model model(m, 8);
+  line& l = model.find(0);
+  alone(model, l, 0, access_kind::store, 0);
+  EXPECT_EQ(alone(model, l, 1, access_kind::store, 1 * ms), 1'000U + 2'000 + 3'000) << "in one cluster";
+  EXPECT_EQ(alone(model, l, 2, access_kind::store, 2 * ms), 10'000U + 20'000 + 30'000) << "another cluster";
+  EXPECT_EQ(alone(model, l, 7, access_kind::store, 3 * ms), 100'000U + 200'000 + 300'000) << "the other socket";
+  EXPECT_EQ(alone(model, l, 6, access_kind::load, 4 * ms), 1'000U + 2'000 + 3'000) << "within the other socket";
+  EXPECT_EQ(alone(model, l, 3, access_kind::load, 5 * ms), 100'000U + 200'000 + 300'000) << "and back";
+  EXPECT_EQ(alone(model, l, 2, access_kind::load, 6 * ms), 1'000U + 2'000 + 3'000) << "from the nearest copy";
+  EXPECT_EQ(alone(model, l, 2, access_kind::store, 7 * ms), 100'000U + 200'000) << "an upgrade reaches the farthest";
+  EXPECT_EQ(model.counts().line_transfers, 6U);
+  EXPECT_EQ(model.counts().upgrades, 1U);
+  EXPECT_EQ(model.counts().invalidations, 1U + 1 + 1 + 3);
+}
+
+TEST(cache_model, who_waits_for_a_remote_hand_over_waits_for_its_acknowledgement_too) {
+  const machine m = small_machine();
+  cache_model model(m, 8);
+  line& l = model.find(0);
+  alone(model, l, 0, access_kind::store, 0);
+  const auto first = model.request(l, 4, access_kind::rmw, byte_mask::of(0, 1), ms);
+  const auto second = model.request(l, 5, access_kind::rmw, byte_mask::of(0, 1), ms);
+  EXPECT_EQ(first.done, ms + 600'000);
+  EXPECT_EQ(second.taken, first.done + 400'000 + 2'000) << "near, but the directory is busy until then";
+  EXPECT_EQ(second.done, second.taken + 3'000);
+}
+
+machine owned_machine() {
+  machine m = small_machine();
+  m.protocol = coherence_protocol::moesi;
+  return m;
+}
+
+TEST(moesi, the_core_that_wrote_serves_every_reader_and_nothing_is_written_back) {
+  for (const auto& m : {small_machine(), owned_machine()}) {
+    const bool owned = m.protocol == coherence_protocol::moesi;
+    cache_model model(m, 8);
+    line& l = model.find(0);
+    alone(model, l, 1, access_kind::store, 0);
+    alone(model, l, 0, access_kind::store, 1 * ms);
+    EXPECT_EQ(alone(model, l, 4, access_kind::load, 2 * ms), 600'000U) << "only core 0 has it";
+    EXPECT_EQ(model.counts().write_backs, owned ? 0U : 1U);
+    EXPECT_EQ(alone(model, l, 5, access_kind::load, 3 * ms), owned ? 600'000U : 6'000U)
+        << "core 4 beside it has a copy, but with MOESI core 0 is the owner";
+    EXPECT_EQ(alone(model, l, 1, access_kind::load, 4 * ms), 6'000U) << "beside the owner";
+    EXPECT_EQ(model.counts().write_backs, owned ? 0U : 1U) << "once";
+    EXPECT_EQ(l.sharing->owned_by, owned ? 0U : shared_line::nobody);
+    EXPECT_EQ(l.sharing->dirty, owned);
+  }
+}
+
+TEST(moesi, a_store_ends_ownership_and_takes_what_it_takes_with_mesi) {
+  for (const auto& m : {small_machine(), owned_machine()}) {
+    cache_model model(m, 8);
+    line& l = model.find(0);
+    alone(model, l, 1, access_kind::store, 0);
+    alone(model, l, 0, access_kind::store, 1 * ms);
+    alone(model, l, 4, access_kind::load, 2 * ms);
+    EXPECT_EQ(alone(model, l, 0, access_kind::store, 3 * ms), 300'000U) << "the owner takes the copies back: no data";
+    EXPECT_EQ(l.sharing->owner, 0U);
+    EXPECT_EQ(l.sharing->owned_by, shared_line::nobody);
+    alone(model, l, 4, access_kind::load, 4 * ms);
+    EXPECT_EQ(alone(model, l, 4, access_kind::store, 5 * ms), 300'000U) << "a sharer takes it from the owner";
+    EXPECT_EQ(model.counts().upgrades, 2U);
+    EXPECT_EQ(alone(model, l, 5, access_kind::load, 6 * ms), 6'000U) << "from core 4, which wrote last";
+    EXPECT_EQ(alone(model, l, 3, access_kind::store, 7 * ms), 600'000U);
+  }
+}
+
+TEST(moesi, a_reader_that_queues_behind_a_store_is_served_by_it) {
+  const machine m = owned_machine();
+  cache_model model(m, 8);
+  line& l = model.find(0);
+  alone(model, l, 4, access_kind::store, 0);
+  alone(model, l, 5, access_kind::store, 1 * ms);
+  const auto store = model.request(l, 0, access_kind::store, byte_mask::of(0, 1), 2 * ms);
+  const auto reader = model.request(l, 6, access_kind::load, byte_mask::of(0, 1), 2 * ms);
+  const auto second = model.request(l, 1, access_kind::load, byte_mask::of(0, 1), 2 * ms);
+  EXPECT_EQ(reader.done - store.done, 400'000U + 200'000 + 300'000) << "from core 0 in the other socket";
+  EXPECT_EQ(second.done - reader.done, 400'000U + 2'000 + 3'000) << "from core 0 too, not from core 6";
+}
+
+TEST(moesi, what_was_only_read_is_served_by_the_nearest_copy) {
+  const machine m = owned_machine();
+  cache_model model(m, 8);
+  line& l = model.find(0);
+  alone(model, l, 0, access_kind::load, 0);
+  alone(model, l, 1, access_kind::load, 1 * ms);
+  l.sharing->dirty = false;  // the first user's accesses are not noted, so that it counts as one that wrote
+  alone(model, l, 4, access_kind::load, 2 * ms);
+  EXPECT_EQ(alone(model, l, 5, access_kind::load, 3 * ms), 6'000U);
+}
+
+TEST(moesi, sharing_is_told_apart_as_with_mesi) {
+  const machine m = owned_machine();
+  cache_model model(m, 8);
+  line& l = model.find(0);
+  alone(model, l, 0, access_kind::store, 0);
+  alone(model, l, 1, access_kind::store, 1 * ms);
+  alone(model, l, 0, access_kind::store, 2 * ms);
+  model.reset_counts();
+  alone(model, l, 1, access_kind::load, 3 * ms, 0);
+  EXPECT_EQ(model.counts().true_sharing, 1U);
+  alone(model, l, 0, access_kind::store, 4 * ms, 8);
+  alone(model, l, 1, access_kind::load, 5 * ms, 0);
+  EXPECT_EQ(model.counts().true_sharing, 1U);
+  EXPECT_EQ(model.counts().false_sharing, 2U) << "the upgrade of byte 8, and the reader that wanted byte 0";
+}
+
 TEST(cache_model, lines_of_128_hold_what_two_of_64_do) {
   const machine m = small_machine(128);
   cache_model model(m, 8);

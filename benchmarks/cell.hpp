@@ -19,6 +19,9 @@
 #include "primitives/facts.hpp"
 #include "primitives/platform.hpp"
 #include "workload.hpp"
+#if defined(CONTEND_PLATFORM_VIRTUAL)
+#include "simulated_trial.hpp"
+#endif
 
 namespace contend::bench {
 
@@ -77,7 +80,11 @@ struct cell {
   bool waits = true;
   std::vector<std::string> roles;  ///< of thread 0, 1 … where a workload has roles, else empty
   std::string not_applicable;      ///< reason, or empty
+#if defined(CONTEND_PLATFORM_VIRTUAL)
+  std::function<std::unique_ptr<simulated_runnable>()> make;
+#else
   std::function<std::unique_ptr<runnable>(trial_kind)> make;
+#endif
 };
 
 /// Facts of an erased workload, for `list` and the record.
@@ -257,11 +264,17 @@ class trial_of final : public runnable {
 
 }  // namespace detail
 
-/// Makes the factory of a cell: the only place where workload, primitive and probe meet.
+/// Makes the factory of a cell: the only place where workload, primitive and probe meet. A program of simulated threads
+/// (CONTEND_PLATFORM=virtual) has cells of its own, of the same names.
 /// Handoff trials exist only where one owner at a time is certain (`exclusive`); counter trials are throughput trials
 /// with a meter, so that what is counted is what was timed.
 template <class State, bool exclusive, class Params>
 auto factory_of(const Params& params, unsigned threads) {
+#if defined(CONTEND_PLATFORM_VIRTUAL)
+  return [=]() -> std::unique_ptr<simulated_runnable> {
+    return std::make_unique<simulated_trial<State>>(params, threads);
+  };
+#else
   return [=](trial_kind kind) -> std::unique_ptr<runnable> {
     if (kind == trial_kind::latency)
       return std::make_unique<detail::trial_of<State, trial_kind::latency>>(params, threads);
@@ -270,6 +283,7 @@ auto factory_of(const Params& params, unsigned threads) {
         return std::make_unique<detail::trial_of<State, trial_kind::handoff>>(params, threads);
     return std::make_unique<detail::trial_of<State, trial_kind::throughput>>(params, threads);
   };
+#endif
 }
 
 }  // namespace contend::bench

@@ -5,6 +5,8 @@
 //   native    the real machine
 //   yielding  the real machine with seeded yields at every platform call; together with
 //             tests/support/yielding_runtime.cpp also at every atomic and plain access (see tests/README.md)
+//   virtual   simulated threads in virtual time; whoever links the program defines the functions contend_virtual_*
+//             (perf/coherence/virtual_platform.cpp)
 #pragma once
 
 #include <linux/futex.h>
@@ -23,6 +25,20 @@
 
 #if defined(CONTEND_PLATFORM_YIELDING)
 extern "C" void contend_yielding_point() noexcept;  // defined by tests/support/yielding_runtime.cpp
+#endif
+
+#if defined(CONTEND_PLATFORM_VIRTUAL)
+// Times are nanoseconds of virtual time. Outside of a simulated thread these do nothing and return 0.
+extern "C" {
+void contend_virtual_relax() noexcept;
+void contend_virtual_yield() noexcept;
+void contend_virtual_work(std::uint64_t ns) noexcept;
+void contend_virtual_fence_all() noexcept;  // a sequentially consistent fence in every thread
+unsigned contend_virtual_cpu() noexcept;
+// Blocks while *word == expected, until woken or `deadline` (0: none); 0 if the deadline passed, else 1.
+int contend_virtual_park(const void* word, std::uint32_t expected, std::uint64_t deadline) noexcept;
+void contend_virtual_wake(const void* word, std::uint32_t at_most) noexcept;
+}
 #endif
 
 namespace contend::platform {
@@ -50,9 +66,20 @@ inline void perturb() noexcept {
 }
 }  // namespace detail
 
-/// Tells the core that this thread spins. Every spin loop in the library calls it once per turn.
-inline void relax() noexcept {
-  detail::perturb();
+namespace detail {
+#if defined(CONTEND_PLATFORM_VIRTUAL)
+inline void pause() noexcept { contend_virtual_relax(); }
+inline void give_way() noexcept { contend_virtual_yield(); }
+inline bool wait_on(const void* word, std::uint32_t expected, std::int64_t deadline_ns) noexcept {
+  return contend_virtual_park(word, expected, static_cast<std::uint64_t>(deadline_ns)) != 0;
+}
+inline void wake_on(const void* word, std::uint32_t at_most) noexcept { contend_virtual_wake(word, at_most); }
+inline int cpu() noexcept { return static_cast<int>(contend_virtual_cpu()); }
+inline bool may_fence_all() noexcept { return true; }
+inline void fence_all() noexcept { contend_virtual_fence_all(); }
+inline void spend(std::uint64_t ns) noexcept { contend_virtual_work(ns); }
+#else
+inline void pause() noexcept {
 #if defined(__x86_64__) || defined(__i386__)
   __builtin_ia32_pause();
 #elif defined(__aarch64__)
@@ -61,18 +88,53 @@ inline void relax() noexcept {
   asm volatile("" ::: "memory");
 #endif
 }
+inline void give_way() noexcept { ::sched_yield(); }
+/// futex(2); `deadline_ns` of CLOCK_MONOTONIC, 0: none. False if it passed.
+inline bool wait_on(const void* word, std::uint32_t expected, std::int64_t deadline_ns) noexcept {
+  if (deadline_ns == 0) {
+    ::syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, nullptr, nullptr, 0);
+    return true;
+  }
+  const timespec at{static_cast<std::time_t>(deadline_ns / 1'000'000'000),
+                    static_cast<long>(deadline_ns % 1'000'000'000)};
+  const long rc = ::syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, expected, &at, nullptr, FUTEX_BITSET_MATCH_ANY);
+  return !(rc == -1 && errno == ETIMEDOUT);
+}
+inline void wake_on(const void* word, std::uint32_t at_most) noexcept {
+  ::syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, static_cast<int>(at_most), nullptr, nullptr, 0);
+}
+inline int cpu() noexcept { return ::sched_getcpu(); }
+inline bool may_fence_all() noexcept {
+  return ::syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
+}
+inline void fence_all() noexcept { ::syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0); }
+inline void spin_work(std::uint64_t turns) noexcept {
+  for (std::uint64_t i = 0; i < turns; ++i) asm volatile("" : "+r"(i));
+}
+inline std::atomic<std::uint64_t> turns_per_1024_ns{1024};
+inline void spend(std::uint64_t ns) noexcept {
+  spin_work(ns * turns_per_1024_ns.load(std::memory_order_relaxed) / 1024);
+}
+#endif
+}  // namespace detail
+
+/// Tells the core that this thread spins. Every spin loop in the library calls it once per turn.
+inline void relax() noexcept {
+  detail::perturb();
+  detail::pause();
+}
 
 /// Gives the processor to another runnable thread, if there is one.
 inline void yield() noexcept {
   detail::perturb();
-  ::sched_yield();
+  detail::give_way();
 }
 
 /// Blocks while `word == expected`, until woken; may return spuriously. Check the condition again after it returns.
 /// Memory effect: none; order the accesses to `word` itself.
 inline void park(const std::atomic<std::uint32_t>& word, std::uint32_t expected) noexcept {
   detail::perturb();
-  ::syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, expected, nullptr, nullptr, 0);
+  detail::wait_on(&word, expected, 0);
 }
 
 /// As park(), and gives up at `deadline` (steady clock). Returns false if the deadline passed, true otherwise
@@ -80,25 +142,21 @@ inline void park(const std::atomic<std::uint32_t>& word, std::uint32_t expected)
 inline bool park_until(const std::atomic<std::uint32_t>& word, std::uint32_t expected,
                        std::chrono::steady_clock::time_point deadline) noexcept {
   detail::perturb();
-  const auto since_epoch = deadline.time_since_epoch();  // CLOCK_MONOTONIC, as FUTEX_WAIT_BITSET wants it
-  if (since_epoch.count() <= 0) return false;
-  const auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(since_epoch).count();
-  const timespec at{static_cast<std::time_t>(ns / 1'000'000'000), static_cast<long>(ns % 1'000'000'000)};
-  const long rc =
-      ::syscall(SYS_futex, &word, FUTEX_WAIT_BITSET_PRIVATE, expected, &at, nullptr, FUTEX_BITSET_MATCH_ANY);
-  return !(rc == -1 && errno == ETIMEDOUT);
+  const auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(deadline.time_since_epoch()).count();
+  if (ns <= 0) return false;
+  return detail::wait_on(&word, expected, ns);
 }
 
 /// Wakes at most one thread parked on `word`.
 inline void wake_one(const std::atomic<std::uint32_t>& word) noexcept {
   detail::perturb();
-  ::syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
+  detail::wake_on(&word, 1);
 }
 
 /// Wakes every thread parked on `word`.
 inline void wake_all(const std::atomic<std::uint32_t>& word) noexcept {
   detail::perturb();
-  ::syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, INT32_MAX, nullptr, nullptr, 0);
+  detail::wake_on(&word, INT32_MAX);
 }
 
 namespace detail {
@@ -139,7 +197,7 @@ inline unsigned thread_index() {
 
 /// The processor this thread runs on now (stale as soon as it is read), below the number of configured processors.
 inline unsigned current_cpu() noexcept {
-  const int cpu = ::sched_getcpu();
+  const int cpu = detail::cpu();
   return cpu < 0 ? 0U : static_cast<unsigned>(cpu);
 }
 
@@ -153,7 +211,7 @@ inline void light_fence() noexcept {
 
 /// True when the kernel offers private expedited membarrier; registered at the first call.
 inline bool has_heavy_fence() noexcept {
-  static const bool available = ::syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
+  static const bool available = detail::may_fence_all();
   return available;
 }
 
@@ -161,19 +219,15 @@ inline bool has_heavy_fence() noexcept {
 /// Precondition: has_heavy_fence().
 inline void heavy_fence() noexcept {
   detail::perturb();
-  ::syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+  detail::fence_all();
 }
-
-namespace detail {
-inline void spin_work(std::uint64_t turns) noexcept {
-  for (std::uint64_t i = 0; i < turns; ++i) asm volatile("" : "+r"(i));
-}
-inline std::atomic<std::uint64_t> turns_per_1024_ns{1024};
-}  // namespace detail
 
 /// Measures how many turns of the busy loop take one nanosecond here; work() uses it from then on.
 /// Takes about 4 ms. Call it once per process before measuring. Returns turns per nanosecond.
 inline double calibrate_work() noexcept {
+#if defined(CONTEND_PLATFORM_VIRTUAL)
+  return 1;  // virtual time needs no measure
+#else
   using clock = std::chrono::steady_clock;
   constexpr std::uint64_t turns = 1 << 18;
   double best = 0;
@@ -185,13 +239,14 @@ inline double calibrate_work() noexcept {
   }
   detail::turns_per_1024_ns.store(static_cast<std::uint64_t>(best * 1024), std::memory_order_relaxed);
   return best;
+#endif
 }
 
 /// Keeps the processor busy for about `ns` nanoseconds without touching memory; 0 is free.
 inline void work(std::uint32_t ns) noexcept {
   if (ns == 0) return;
   detail::perturb();
-  detail::spin_work(ns * detail::turns_per_1024_ns.load(std::memory_order_relaxed) / 1024);
+  detail::spend(ns);
 }
 
 }  // namespace contend::platform

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+// The virtual backend of a program's own seam to the machine (CONTEND_PLATFORM=virtual): spinning, parking, busy work.
+#include <cstdint>
+
+#include "engine.hpp"
+#include "simulation.hpp"
+
+namespace {
+constexpr contend::coherence::picoseconds per_ns = 1000;
+}
+
+extern "C" {
+
+void contend_virtual_relax() noexcept { contend::coherence::relax(); }
+void contend_virtual_yield() noexcept { contend::coherence::yield(); }
+void contend_virtual_work(std::uint64_t ns) noexcept { contend::coherence::pass(ns * per_ns); }
+unsigned contend_virtual_cpu() noexcept { return contend::coherence::current_core(); }
+
+// membarrier(2): a call into the kernel that interrupts every other core and waits for their fences.
+void contend_virtual_fence_all() noexcept {
+  if (!contend::coherence::simulating()) return;
+  contend::coherence::fence();
+  contend::coherence::pass(contend::coherence::current->m.system_call + contend::coherence::current->m.wake);
+}
+
+int contend_virtual_park(const void* word, std::uint32_t expected, std::uint64_t deadline) noexcept {
+  return contend::coherence::park(word, expected, deadline * per_ns) ? 1 : 0;
+}
+void contend_virtual_wake(const void* word, std::uint32_t at_most) noexcept { contend::coherence::wake(word, at_most); }
+}

@@ -21,6 +21,7 @@ struct sim_thread {
   picoseconds stores_deferred = 0;  ///< likewise of those whose value is not in memory before
   std::vector<picoseconds> stores;  ///< when those under way are done; as many as the store buffer holds
   const void* parked_on = nullptr;
+  std::uint32_t parked_bits = 0;   ///< a waker must have one of them
   std::uint64_t parked_since = 0;  ///< who sleeps longest is woken first
   bool timed_out = false;
   bool over = false;

@@ -129,6 +129,7 @@ void switch_fiber(fiber_context& from, const fiber_context& to) noexcept {
 void* fiber_memory::lend(void* self) {
   auto* const mine = static_cast<fiber_memory*>(self);
   mine->context.thread_pointer = thread_pointer();
+  mine->thread_id = static_cast<int>(::syscall(SYS_gettid));
   ::sem_post(&mine->lent_);
   while (::sem_wait(&mine->done_) != 0) {
   }

@@ -31,6 +31,7 @@ class fiber_memory {
   fiber_memory(const fiber_memory&) = delete;
   fiber_memory& operator=(const fiber_memory&) = delete;
   fiber_context context;
+  int thread_id = 0;  ///< of the OS thread whose storage is borrowed, as the C library's locks note their owners
 
  private:
   static void* lend(void* self);

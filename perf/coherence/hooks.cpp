@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // What the compiler calls under -fsanitize=thread, for gcc ≥ 12 and clang ≥ 14, in place of libtsan. Plain accesses are
 // made by the program itself after its hook returns; atomics are executed here, when it is their thread's turn.
-// Blind: inline assembly, libraries that were not compiled so, memset that gcc expands inline, clang's 16-byte atomics.
+// Outside of a simulated thread atomics are real ones. Those of 16 bytes and more are in hooks_wide.cpp.
+// Blind: inline assembly, libraries that were not compiled so, memset that gcc expands inline.
 #include <cstdint>
 #include <cstring>
 
@@ -85,40 +86,41 @@ void* __tsan_memset(void* to, int value, unsigned long n) {
   return std::memset(to, value, n);
 }
 
-#define MODIFY(n, type, name, expression)                         \
+#define MODIFY(n, type, name, real, expression)                   \
   type __tsan_atomic##n##_##name(volatile type* p, type v, int) { \
+    if (!watching) return real(p, v, __ATOMIC_SEQ_CST);           \
     at(p, sizeof(type), access_kind::rmw, HERE);                  \
     const type old = *p;                                          \
     *p = static_cast<type>(expression);                           \
     return old;                                                   \
   }
-#define COMPARE(n, type, name)                                                        \
-  int __tsan_atomic##n##_##name(volatile type* p, type* expected, type v, int, int) { \
-    at(p, sizeof(type), access_kind::rmw, HERE);                                      \
-    const type old = *p;                                                              \
-    if (old == *expected) {                                                           \
-      *p = v;                                                                         \
-      return 1;                                                                       \
-    }                                                                                 \
-    *expected = old;                                                                  \
-    if (watching) ++current->model.counts().failed_cas;                               \
-    return 0;                                                                         \
+#define COMPARE(n, type, name)                                                                                    \
+  int __tsan_atomic##n##_##name(volatile type* p, type* expected, type v, int, int) {                             \
+    if (!watching) return __atomic_compare_exchange_n(p, expected, v, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST); \
+    at(p, sizeof(type), access_kind::rmw, HERE);                                                                  \
+    const type old = *p;                                                                                          \
+    if (old == *expected) {                                                                                       \
+      *p = v;                                                                                                     \
+      return 1;                                                                                                   \
+    }                                                                                                             \
+    *expected = old;                                                                                              \
+    ++current->model.counts().failed_cas;                                                                         \
+    return 0;                                                                                                     \
   }
 #define ATOMIC(n, type)                                                                             \
   type __tsan_atomic##n##_load(const volatile type* p, int) {                                       \
+    if (!watching) return __atomic_load_n(p, __ATOMIC_SEQ_CST);                                     \
     std::uint64_t own = 0;                                                                          \
-    if (watching) {                                                                                 \
-      watching = false;                                                                             \
-      const bool mine = current->forwarded(const_cast<const type*>(p), sizeof(type), &own);         \
-      watching = true;                                                                              \
-      if (mine) return static_cast<type>(own);                                                      \
-    }                                                                                               \
+    watching = false;                                                                               \
+    const bool mine = current->forwarded(const_cast<const type*>(p), sizeof(type), &own);           \
+    watching = true;                                                                                \
+    if (mine) return static_cast<type>(own);                                                        \
     at(p, sizeof(type), access_kind::load, HERE);                                                   \
     return *p;                                                                                      \
   }                                                                                                 \
   void __tsan_atomic##n##_store(volatile type* p, type v, int order) {                              \
     if (!watching) {                                                                                \
-      *p = v;                                                                                       \
+      __atomic_store_n(p, v, __ATOMIC_SEQ_CST);                                                     \
     } else if (order == sequentially_consistent) {                                                  \
       at(p, sizeof(type), access_kind::rmw, HERE);                                                  \
       *p = v;                                                                                       \
@@ -129,21 +131,25 @@ void* __tsan_memset(void* to, int value, unsigned long n) {
       watching = true;                                                                              \
     }                                                                                               \
   }                                                                                                 \
-  MODIFY(n, type, exchange, v)                                                                      \
-  MODIFY(n, type, fetch_add, old + v)                                                               \
-  MODIFY(n, type, fetch_sub, old - v)                                                               \
-  MODIFY(n, type, fetch_and, old& v)                                                                \
-  MODIFY(n, type, fetch_or, old | v)                                                                \
-  MODIFY(n, type, fetch_xor, old ^ v)                                                               \
-  MODIFY(n, type, fetch_nand, ~(old & v))                                                           \
+  MODIFY(n, type, exchange, __atomic_exchange_n, v)                                                 \
+  MODIFY(n, type, fetch_add, __atomic_fetch_add, old + v)                                           \
+  MODIFY(n, type, fetch_sub, __atomic_fetch_sub, old - v)                                           \
+  MODIFY(n, type, fetch_and, __atomic_fetch_and, old& v)                                            \
+  MODIFY(n, type, fetch_or, __atomic_fetch_or, old | v)                                             \
+  MODIFY(n, type, fetch_xor, __atomic_fetch_xor, old ^ v)                                           \
+  MODIFY(n, type, fetch_nand, __atomic_fetch_nand, ~(old & v))                                      \
   COMPARE(n, type, compare_exchange_strong)                                                         \
   COMPARE(n, type, compare_exchange_weak)                                                           \
   type __tsan_atomic##n##_compare_exchange_val(volatile type* p, type expected, type v, int, int) { \
+    if (!watching) {                                                                                \
+      __atomic_compare_exchange_n(p, &expected, v, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);      \
+      return expected;                                                                              \
+    }                                                                                               \
     at(p, sizeof(type), access_kind::rmw, HERE);                                                    \
     const type old = *p;                                                                            \
     if (old == expected)                                                                            \
       *p = v;                                                                                       \
-    else if (watching)                                                                              \
+    else                                                                                            \
       ++current->model.counts().failed_cas;                                                         \
     return old;                                                                                     \
   }

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "engine.hpp"
+#include "posix.hpp"
 #include "source_lines.hpp"
 
 namespace contend::coherence {
@@ -73,6 +74,9 @@ simulation::simulation(const machine& m, unsigned threads) {
     throw std::invalid_argument("threads: " + std::to_string(threads) + " is no number of threads for '" + m.name +
                                 "'; expected 1 to " + std::to_string(std::min(m.cores, max_cores)));
   if (current != nullptr) throw std::logic_error("a simulation is going on in this process already");
+  posix::link_posix();
+  posix::link_clocks();
+  posix::check_interposed();
   current = new engine(m, threads);
 }
 
@@ -149,27 +153,32 @@ void fence() noexcept {
 }
 
 bool park(const void* word, std::uint32_t expected, picoseconds deadline) noexcept {
-  if (!simulating()) return true;
+  return park_until(word, expected, deadline) != wait_end::timed_out;
+}
+
+wait_end park_until(const void* word, std::uint32_t expected, picoseconds deadline, std::uint32_t bits) noexcept {
+  if (!simulating()) return wait_end::changed;
   const apart here;
   engine& e = *current;
   sim_thread& me = *e.running;
   e.drain();
   me.clock += e.m.system_call;
   e.access(reinterpret_cast<std::uint64_t>(word), 4, access_kind::load);
-  if (*static_cast<const volatile std::uint32_t*>(word) != expected) return true;
-  if (deadline != 0 && deadline <= me.clock) return false;
+  if (*static_cast<const volatile std::uint32_t*>(word) != expected) return wait_end::changed;
+  if (deadline != 0 && deadline <= me.clock) return wait_end::timed_out;
   ++e.model.counts().parks;
   me.clock += e.m.block;
   me.parked_on = word;
+  me.parked_bits = bits;
   me.parked_since = e.next_park++;
   me.timed_out = false;
   ++me.turn;
   if (deadline != 0) e.queue.push({std::max(deadline, me.clock), me.core, me.turn});
   e.block();
-  return !me.timed_out;
+  return me.timed_out ? wait_end::timed_out : wait_end::woken;
 }
 
-unsigned wake(const void* word, unsigned n) noexcept {
+unsigned wake(const void* word, unsigned n, std::uint32_t bits) noexcept {
   if (!simulating()) return 0;
   const apart here;
   engine& e = *current;
@@ -180,7 +189,9 @@ unsigned wake(const void* word, unsigned n) noexcept {
   while (woken < n) {
     sim_thread* first = nullptr;
     for (auto& one : e.threads)
-      if (one.parked_on == word && (first == nullptr || one.parked_since < first->parked_since)) first = &one;
+      if (one.parked_on == word && (one.parked_bits & bits) != 0 &&
+          (first == nullptr || one.parked_since < first->parked_since))
+        first = &one;
     if (first == nullptr) break;
     ++woken;
     e.running->clock += e.m.wake;
@@ -188,6 +199,18 @@ unsigned wake(const void* word, unsigned n) noexcept {
     e.ready(*first, std::max(first->clock, e.running->clock + e.m.wake_latency));
   }
   return woken;
+}
+
+void fence_everywhere() noexcept {
+  if (!simulating()) return;
+  const apart here;
+  engine& e = *current;
+  e.drain();
+  e.running->clock += e.m.system_call;
+  e.in_order();
+  for (const auto& one : e.threads)
+    if (!one.over) e.running->clock = std::max(e.running->clock, one.stores_taken);
+  e.in_order();
 }
 
 outside::outside() noexcept : was_(watching) { watching = false; }

@@ -12,7 +12,8 @@
 
 namespace contend::coherence {
 
-/// All threads wait for each other, or they did not end in time; what() names each thread and where it is.
+/// All threads wait for each other, or they did not end in time, or one called what cannot be simulated; what() says
+/// which, and names each thread and where it is.
 class stuck : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -58,8 +59,15 @@ void yield() noexcept;
 void fence() noexcept;
 /// futex(2): blocks while *word == expected, until woken or `deadline` (0: none). False if the deadline passed.
 bool park(const void* word, std::uint32_t expected, picoseconds deadline) noexcept;
-/// Wakes at most n of those that are parked on word; returns how many.
-unsigned wake(const void* word, unsigned n) noexcept;
+/// Wakes at most n of those that are parked on word; returns how many. Of `bits` one must be among the sleeper's.
+unsigned wake(const void* word, unsigned n, std::uint32_t bits = ~std::uint32_t{0}) noexcept;
+/// How a wait ended.
+enum class wait_end : std::uint8_t { woken, changed, timed_out };
+/// park() that says whether the thread slept, and with which bits it is to be woken.
+wait_end park_until(const void* word, std::uint32_t expected, picoseconds deadline,
+                    std::uint32_t bits = ~std::uint32_t{0}) noexcept;
+/// membarrier(2): what the other threads have stored is visible when it returns.
+void fence_everywhere() noexcept;
 
 /// While one lives, the calling thread's accesses are not part of the simulation.
 class outside {

@@ -126,6 +126,14 @@ void switch_fiber(fiber_context& from, const fiber_context& to) noexcept {
   contend_switch_stack(&from.stack_pointer, to.stack_pointer);
 }
 
+std::optional<fiber_part> fiber_part_at(const void* address) noexcept {
+  const auto at = reinterpret_cast<std::uintptr_t>(address);
+  if (at < region || at - region >= stride * (1U << 10)) return std::nullopt;
+  const std::uintptr_t number = (at - region) / stride;
+  return fiber_part{static_cast<unsigned>(number), at % stride < stack_end,
+                    reinterpret_cast<const void*>(region + number * stride + stack_end)};
+}
+
 void* fiber_memory::lend(void* self) {
   auto* const mine = static_cast<fiber_memory*>(self);
   mine->context.thread_pointer = thread_pointer();

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 namespace contend::coherence {
 
@@ -21,6 +22,14 @@ void switch_fiber(fiber_context& from, const fiber_context& to) noexcept;
 
 /// The caller's thread pointer, so that somebody can switch back to it.
 [[nodiscard]] std::uint64_t thread_pointer() noexcept;
+
+/// Whose stack or thread-local storage holds an address.
+struct fiber_part {
+  unsigned number = 0;
+  bool stack = false;         ///< false: the thread-local storage, or the stack of the thread that lends it
+  const void* end = nullptr;  ///< of the stack
+};
+[[nodiscard]] std::optional<fiber_part> fiber_part_at(const void* address) noexcept;
 
 /// Stack and thread-local storage number `number`. Throws std::system_error if there is no memory for it.
 class fiber_memory {

@@ -1,0 +1,401 @@
+// SPDX-License-Identifier: MIT
+// Lines are named: known objects on known bytes, touched by known threads from known lines of source.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <atomic>
+#include <cstdlib>
+#include <memory>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "perf/coherence/attribution.hpp"
+#include "perf/coherence/simulation.hpp"
+
+namespace contend::coherence {
+namespace {
+
+machine test_machine(unsigned line_size = 64) {
+  machine m;
+  m.name = "test";
+  m.line_size = line_size;
+  m.near = m.far = m.remote = {4'000, 6'000, 6'000, 6'000};
+  m.load = m.store = 400;
+  m.rmw = 4'500;
+  m.memory = 60'000;
+  m.system_call = 150'000;
+  return m;
+}
+
+constexpr int rounds = 500;
+
+/// The lines after each of n threads did step(i) so many times; counted is from when all lines are warm.
+template <class Step>
+std::vector<line_report> lines_of(unsigned n, Step step, unsigned line_size = 64) {
+  const machine m = test_machine(line_size);
+  simulation all(m, n);
+  alignas(128) static std::atomic<unsigned> warm[32];
+  warm[0] = 0;
+  all.run(
+      [&](unsigned i) {
+        for (int k = 0; k < rounds; ++k) {
+          step(i);
+          if (k == 50) {
+            const outside here;
+            if (warm[0].fetch_add(1) + 1 == n) all.model().reset_counts();
+          }
+        }
+      },
+      [] {}, 100'000'000'000);
+  return top_lines(all.model(), 8);
+}
+
+/// Fields as "name@offset+size".
+std::vector<std::string> fields_in(const line_report& l) {
+  std::vector<std::string> out;
+  for (const auto& f : l.fields) out.push_back(f.name + "@" + std::to_string(f.offset) + "+" + std::to_string(f.size));
+  return out;
+}
+
+using names = std::vector<std::string>;
+using bytes = std::vector<byte_range>;
+
+struct alignas(128) places {
+  volatile unsigned long a = 0, b = 0;
+  char rest[48] = {};
+  volatile unsigned long c = 0;
+};
+places words;
+
+TEST(attribution, two_counters_of_one_struct_are_told_apart_by_field_and_thread) {
+  constexpr unsigned here = __LINE__ + 3;
+  const auto lines = lines_of(2, [](unsigned i) {
+    if (i == 0)
+      words.a = words.a + 1;
+    else
+      words.b = words.b + 1;
+  });
+  ASSERT_EQ(lines.size(), 1U);
+  const line_report& l = lines[0];
+  EXPECT_EQ(l.object, "words");
+  EXPECT_EQ(l.label, "words.a, words.b");
+  EXPECT_EQ(fields_in(l), (names{"words.a@0+8", "words.b@8+8"}));
+  ASSERT_EQ(l.bytes.size(), 2U);
+  EXPECT_EQ(l.bytes[0].thread, 0U);
+  EXPECT_EQ(l.bytes[0].read, (bytes{{0, 8}}));
+  EXPECT_EQ(l.bytes[0].wrote, (bytes{{0, 8}}));
+  EXPECT_EQ(l.bytes[1].thread, 1U);
+  EXPECT_EQ(l.bytes[1].read, (bytes{{8, 16}}));
+  EXPECT_EQ(l.bytes[1].wrote, (bytes{{8, 16}}));
+  EXPECT_EQ(l.counts.true_sharing, 0U);
+  EXPECT_GT(l.counts.false_sharing, 0U);
+  std::uint64_t at_sites = 0;
+  for (const auto& s : l.sites) {
+    EXPECT_TRUE(s.source == "tests/perf/coherence_attribution_test.cpp:" + std::to_string(here) ||
+                s.source == "tests/perf/coherence_attribution_test.cpp:" + std::to_string(here + 2))
+        << s.source;
+    EXPECT_EQ(s.true_sharing, 0U);
+    at_sites += s.false_sharing;
+  }
+  EXPECT_EQ(at_sites, l.counts.false_sharing) << "every miss has its place";
+}
+
+TEST(attribution, on_a_line_of_128_the_field_64_bytes_away_is_on_it_too) {
+  const auto step = [](unsigned i) {
+    if (i == 0)
+      words.a = words.a + 1;
+    else
+      words.c = words.c + 1;
+  };
+  EXPECT_TRUE(lines_of(2, step).empty());
+  const auto lines = lines_of(2, step, 128);
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_EQ(lines[0].size, 128U);
+  EXPECT_EQ(fields_in(lines[0]), (names{"words.a@0+8", "words.c@64+8"}));
+  ASSERT_EQ(lines[0].bytes.size(), 2U);
+  EXPECT_EQ(lines[0].bytes[1].wrote, (bytes{{64, 72}}));
+}
+
+struct slot {
+  std::atomic<unsigned> count{0};
+  std::atomic<unsigned> other{0};
+};
+alignas(64) std::array<slot, 8> slots;
+
+TEST(attribution, slots_of_an_array_are_told_by_index_and_folded_in_the_label) {
+  const auto lines = lines_of(8, [](unsigned i) { slots[i].count.fetch_add(1, std::memory_order_relaxed); });
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_EQ(lines[0].object, "slots");
+  EXPECT_EQ(lines[0].label, "slots[0–7].count");
+  ASSERT_EQ(lines[0].fields.size(), 8U);
+  EXPECT_EQ(fields_in(lines[0])[3], "slots[3].count@24+4");
+  ASSERT_EQ(lines[0].bytes.size(), 8U);
+  for (unsigned i = 0; i < 8; ++i) EXPECT_EQ(lines[0].bytes[i].wrote, (bytes{{8 * i, 8 * i + 4}})) << i;
+  EXPECT_EQ(lines[0].counts.true_sharing, 0U);
+  ASSERT_EQ(lines[0].sites.size(), 1U);
+  EXPECT_EQ(lines[0].sites[0].kind, access_kind::rmw);
+  EXPECT_EQ(lines[0].sites[0].false_sharing, lines[0].counts.false_sharing);
+}
+
+TEST(attribution, threads_beyond_eight_are_counted) {
+  [[maybe_unused]] alignas(64) static volatile unsigned char cells[64];
+  const auto lines = lines_of(20, [](unsigned i) { cells[i] = static_cast<unsigned char>(cells[i] + 1); });
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_EQ(lines[0].label, "cells[0–19]");
+  EXPECT_EQ(lines[0].bytes.size(), 8U);
+  EXPECT_EQ(lines[0].threads_not_shown, 12U);
+}
+
+TEST(attribution, two_variables_that_happen_to_share_a_line_are_both_told) {
+  struct alignas(64) pair_of_blocks {
+    char memory[64];
+  };
+  static pair_of_blocks place;
+  struct first_kind {
+    unsigned long hits = 0;
+  };
+  struct second_kind {
+    unsigned long misses = 0;
+  };
+  auto* const one = new (place.memory) first_kind;
+  auto* const two = new (place.memory + 8) second_kind;
+  note_object(one, sizeof *one, typeid(*one), "");
+  note_object(two, sizeof *two, typeid(*two), "right");
+  const auto lines = lines_of(2, [&](unsigned i) {
+    auto* const mine = i == 0 ? &one->hits : &two->misses;
+    *static_cast<volatile unsigned long*>(mine) = 1;
+  });
+  forget_object(one);
+  forget_object(two);
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_NE(lines[0].object.find("first_kind, "), std::string::npos) << lines[0].object;
+  EXPECT_NE(lines[0].object.find("second_kind"), std::string::npos) << lines[0].object;
+}
+
+}  // namespace
+
+/// A lock with a base class, as a workload would hold one in its state.
+class numbered {
+ protected:
+  std::atomic<unsigned> next_{0};
+};
+template <class Number, unsigned Wide>
+class ticket_like : numbered {
+ public:
+  void take() { next_.fetch_add(1, std::memory_order_relaxed); }
+  void serve() { serving_.fetch_add(1, std::memory_order_relaxed); }
+
+ private:
+  std::atomic<Number> serving_[Wide]{};
+  std::atomic<Number> serving_one_{0};
+
+ public:
+  void serve_one() { serving_one_.fetch_add(1, std::memory_order_relaxed); }
+};
+struct node {
+  unsigned long value;
+  node* next;
+};
+struct question {
+  template <class Lock>
+  struct state {
+    long before = 0;
+    Lock lock_;
+    struct guarded {
+      char pad[8];
+      volatile unsigned long count = 0;
+    };
+    std::unique_ptr<guarded[]> shared_;
+    std::atomic<node*> head_{nullptr};
+  };
+};
+
+namespace {
+
+using state = question::state<ticket_like<unsigned long, 2U>>;
+
+TEST(attribution, a_registered_object_is_named_by_its_type_through_members_and_bases) {
+  alignas(64) static char memory[128];
+  auto* const s = new (memory) state;
+  note_object(s, sizeof *s, typeid(*s), "");
+  const auto lines = lines_of(2, [&](unsigned i) {
+    if (i == 0)
+      s->lock_.take();
+    else
+      s->lock_.serve_one();
+  });
+  forget_object(s);
+  s->~state();
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_EQ(lines[0].object, "question::state<ticket_like<unsigned long, 2u> >");
+  EXPECT_EQ(lines[0].label, "lock_.next_, lock_.serving_one_");
+  EXPECT_EQ(fields_in(lines[0]), (names{"lock_.next_@8+4", "lock_.serving_one_@32+8"}));
+  ASSERT_EQ(lines[0].sites.size(), 2U);
+  for (const auto& site : lines[0].sites)
+    EXPECT_TRUE(site.function == "ticket_like<long unsigned int, 2>::take" ||
+                site.function == "ticket_like<long unsigned int, 2>::serve_one" ||
+                site.function == "ticket_like<unsigned long, 2U>::take" ||
+                site.function == "ticket_like<unsigned long, 2U>::serve_one")
+        << site.function;
+}
+
+/// An allocator that tells of its blocks.
+[[gnu::noinline]] void* grab(std::size_t size) {
+  void* const at = std::aligned_alloc(64, (size + 63) / 64 * 64);
+  CONTEND_NOTE_ALLOCATION(at, size);
+  return at;
+}
+
+constexpr unsigned line_of_block = __LINE__ + 1;
+[[gnu::noinline]] unsigned long* new_block() { return new (grab(24)) unsigned long[3](); }
+
+TEST(attribution, a_block_of_no_known_type_is_named_by_the_line_that_asked_for_it) {
+  auto* const block = new_block();
+  const auto lines = lines_of(2, [&](unsigned i) { static_cast<volatile unsigned long*>(block)[2 * i] = 1; });
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_EQ(lines[0].object, "24 bytes allocated at tests/perf/coherence_attribution_test.cpp:" +
+                                 std::to_string(line_of_block) + " (new_block)");
+  EXPECT_EQ(lines[0].label, lines[0].object);
+  EXPECT_EQ(fields_in(lines[0]), (names{"+0x0@0+8", "+0x10@16+8"}));
+  std::free(block);
+}
+
+TEST(attribution, a_block_that_a_registered_object_points_to_is_part_of_it) {
+  alignas(64) static char memory[128];
+  auto* const s = new (memory) state;
+  auto* const shared = new (grab(4 * sizeof(state::guarded))) state::guarded[4];
+  s->shared_.reset(shared);
+  note_object(s, sizeof *s, typeid(*s), "");
+  const auto lines = lines_of(4, [&](unsigned i) { s->shared_[i].count = 1; });
+  forget_object(s);
+  std::free(s->shared_.release());
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_EQ(lines[0].object, "question::state<ticket_like<unsigned long, 2u> >");
+  EXPECT_EQ(lines[0].label, "shared_[0–3].count");
+  EXPECT_EQ(fields_in(lines[0])[1], "shared_[1].count@24+8");
+}
+
+constexpr unsigned line_of_node = __LINE__ + 1;
+[[gnu::noinline]] node* new_node(node* next) { return new (grab(sizeof(node))) node{0, next}; }
+
+TEST(attribution, one_of_many_nodes_is_named_by_the_type_of_those_from_the_same_place) {
+  alignas(64) static char memory[128];
+  auto* const s = new (memory) state;
+  note_object(s, sizeof *s, typeid(*s), "");
+  node* chain = nullptr;
+  node* last = nullptr;
+  for (int i = 0; i < 9; ++i) {
+    chain = new_node(chain);
+    if (i == 0) last = chain;
+  }
+  s->head_ = chain;
+  const auto lines = lines_of(2, [&](unsigned i) {
+    if (i == 0)
+      *static_cast<volatile unsigned long*>(&last->value) = 1;
+    else
+      *static_cast<node* volatile*>(&last->next) = nullptr;
+  });
+  forget_object(s);
+  s->~state();
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_EQ(lines[0].object, "node allocated at tests/perf/coherence_attribution_test.cpp:" +
+                                 std::to_string(line_of_node) + " (new_node)");
+  EXPECT_EQ(lines[0].label, "value, next");
+  EXPECT_EQ(fields_in(lines[0]), (names{"value@0+8", "next@8+8"}));
+}
+
+TEST(attribution, what_is_allocated_anew_is_no_longer_the_object_that_was_there) {
+  void* const at = grab(64);
+  note_object(at, 64, typeid(places), "");
+  EXPECT_EQ(known_objects().size(), 1U);
+  note_allocation(at, 64, nullptr, 0);
+  EXPECT_TRUE(known_objects().empty());
+  std::free(at);
+}
+
+TEST(attribution, a_threads_stack_is_told_by_its_number) {
+  static unsigned long* volatile place = nullptr;
+  place = nullptr;
+  const auto lines = lines_of(2, [&](unsigned i) {
+    alignas(64) static thread_local unsigned long* published = nullptr;
+    if (i == 1) {
+      alignas(64) unsigned long mine[8] = {};
+      if (published == nullptr) place = published = mine;
+      static_cast<volatile unsigned long*>(published)[1] = 1;
+    } else if (place != nullptr) {
+      static_cast<volatile unsigned long*>(place)[0] = 1;
+    }
+  });
+  ASSERT_GE(lines.size(), 1U);
+  EXPECT_EQ(lines[0].object, "stack of thread 1");
+  EXPECT_EQ(lines[0].label, "stack of thread 1");
+  EXPECT_TRUE(lines[0].fields.empty());
+  ASSERT_EQ(lines[0].bytes.size(), 2U);
+  EXPECT_EQ(lines[0].bytes[0].thread, 0U);
+  EXPECT_EQ(lines[0].bytes[0].wrote, (bytes{{0, 8}}));
+}
+
+struct alignas(64) per_thread {
+  volatile unsigned long mine = 0, theirs = 0;
+};
+thread_local per_thread local;
+
+TEST(attribution, a_thread_local_is_named_with_its_thread) {
+  static per_thread* volatile place = nullptr;
+  place = nullptr;
+  const auto lines = lines_of(2, [&](unsigned i) {
+    if (i == 1) {
+      place = &local;
+      local.mine = 1;
+    } else if (place != nullptr) {
+      place->theirs = 1;
+    }
+  });
+  ASSERT_GE(lines.size(), 1U);
+  const auto& l = lines[0].object.starts_with("local") ? lines[0] : lines.back();
+  EXPECT_EQ(l.object, "local of thread 1");
+  EXPECT_EQ(l.label, "local.mine, local.theirs (of thread 1)");
+  EXPECT_EQ(fields_in(l), (names{"local.mine@0+8", "local.theirs@8+8"}));
+}
+
+TEST(attribution, the_worst_line_comes_first_and_among_equals_the_first_that_was_touched) {
+  [[maybe_unused]] alignas(64) static volatile unsigned long grid[3][8];
+  const auto lines = lines_of(2, [](unsigned i) {
+    static thread_local int turn = 0;
+    grid[1][i] = 1;
+    if (turn++ % 4 == 0) grid[0][i] = 1;
+  });
+  ASSERT_EQ(lines.size(), 2U);
+  EXPECT_EQ(lines[0].label, "grid[1][0], grid[1][1]");
+  EXPECT_EQ(lines[1].label, "grid[0][0], grid[0][1]");
+}
+
+TEST(attribution, json_is_per_operation_and_the_same_every_time) {
+  const auto step = [](unsigned i) {
+    if (i == 0)
+      words.a = words.a + 1;
+    else
+      words.b = words.b + 1;
+  };
+  const auto once = lines_json(lines_of(2, step), 100);
+  EXPECT_EQ(once.dump(), lines_json(lines_of(2, step), 100).dump());
+  ASSERT_EQ(once.size(), 1U);
+  EXPECT_EQ(once[0]["fields"].dump(),
+            R"([{"name":"words.a","offset":0,"size":8},{"name":"words.b","offset":8,"size":8}])");
+  EXPECT_EQ(once[0]["bytes"].dump(),
+            R"([{"thread":0,"read":[[0,8]],"wrote":[[0,8]]},{"thread":1,"read":[[8,16]],"wrote":[[8,16]]}])");
+  EXPECT_EQ(once[0]["false_sharing_per_op"].get<double>() * 100,
+            static_cast<double>(lines_of(2, step)[0].counts.false_sharing));
+  EXPECT_THROW((void)lines_json({}, 0), std::invalid_argument);
+}
+
+TEST(attribution, lists_fold_indices) {
+  EXPECT_EQ(list_of({"a[0].x", "a[0].y", "a[1].x", "a[1].y", "a[2].x", "b"}), "a[0–2].x, a[0].y, a[1].y, b");
+  EXPECT_EQ(list_of({"m[0][4]", "m[0][5]", "m[0][6]", "m[1][4]"}), "m[0][4–6], m[1][4]");
+  EXPECT_EQ(list_of({"a", "b", "c", "d", "e", "f", "g", "h", "i"}), "a, b, c, d, e, f and 3 more");
+  EXPECT_EQ(list_of({}), "");
+}
+
+}  // namespace
+}  // namespace contend::coherence

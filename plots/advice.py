@@ -30,7 +30,8 @@ CAVEATS = {
                        "order of primitives carries over better than the numbers.",
     "noisy": "The repetitions differ a lot: look at the interval, not at the value, and measure longer.",
     "partial_run": "The run did not get to its end: run again before you decide by what is missing.",
-    "not_validated": "The event's encoding has not been checked against a known count on this processor.",
+    "not_validated": "Nothing has checked this number: an event's encoding against a known count on this processor, or "
+                     "a simulated machine's predictions against timed runs. Trust shapes and ratios before values.",
     "check_failed": "The workload's check of the result failed, so the number was thrown away: the primitive is broken "
                     "here, report it.",
 }
@@ -68,7 +69,18 @@ TERMS = {
                                         "it is below, or neither. A claim is refuted if it is at any thread count.",
     "core to core": "Time for a cache line written by one processor to be seen by another, one way. Contended "
                     "primitives cost a multiple of it.",
-    "false sharing": "Threads that write different words of one cache line fight for it as if for one word.",
+    "simulated": "Predicted by running the same compiled code on simulated cores with a model of cache lines and their "
+                 "directory, in virtual time. Counts are exact in that model and the same in every run; times are as "
+                 "good as the description of the machine. Hatched everywhere, and never mixed with what was measured.",
+    "line transfer": "A cache line that had to come from another core, or from memory after another core gave it up. "
+                     "Most of what contention costs is the waiting for it.",
+    "invalidation": "A copy of a line that a core lost because another one writes to it.",
+    "upgrade": "A write to a line of which this core has a copy for reading: the data need not travel, but all other "
+               "copies must go first.",
+    "true sharing": "A miss on bytes that another core wrote since this one lost the line: the threads really exchange "
+                    "data, and only less sharing helps.",
+    "false sharing": "Threads that use different bytes of one cache line fight for it as if for one word. Simulated: a "
+                     "miss on bytes that no other core wrote. Padding the data apart ends it.",
 }
 
 

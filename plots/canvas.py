@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator
 
-from .style import FAINT, GRID, INK, PAPER, YELLOW, Look
+from .style import FAINT, GRID, HATCH, INK, PAPER, YELLOW, Look
 from .svg import TITLE, Hint
 
 SETTINGS = {
@@ -40,7 +40,7 @@ def configure() -> None:
 @dataclass
 class Drawing:
     """A drawn figure. `slices` has one entry per panel, keyed by PanelKey or a name, `notes` what to say beside some of
-    them, `words` what stands above those of which the parameters do not say it.
+    them, `under` what to say under them, `words` what stands above those of which the parameters do not say it.
 
     `variants`: names of the ways to draw the y axis, the first being the default; [''] where there is one way only.
     """
@@ -52,6 +52,7 @@ class Drawing:
     figure: Figure
     slices: dict
     notes: dict = field(default_factory=dict)
+    under: dict = field(default_factory=dict)
     words: dict = field(default_factory=dict)
     variants: list[str] = field(default_factory=lambda: [""])
     set_up: Callable[[str], None] = lambda variant: None
@@ -79,7 +80,7 @@ class Grid:
     """A figure with room for `count` cells, a title above and a legend below; positions in points from the top left."""
 
     def __init__(self, title: str, count: int, legend: list[tuple[str, Look]], height: float = HEIGHT,
-                 left: float = LEFT):
+                 left: float = LEFT, bottom: float = BOTTOM):
         columns = min(COLUMNS, count)
         rows = math.ceil(count / columns)
         width = max(columns * WIDTH, 2 * WIDTH if legend else WIDTH)
@@ -87,7 +88,8 @@ class Grid:
         per_row = max(1, int(width / max(1.6, 0.062 * min(widest, 34) + 0.55)))
         legend_height = 0.2 * math.ceil(len(legend) / per_row) + 0.12 if legend else 0.0
         total = HEADER + rows * height + legend_height
-        self.columns, self.height, self.left, self.total, self.width = columns, height, left, total, width
+        self.columns, self.height, self.total, self.width = columns, height, total, width
+        self.left, self.bottom = left, bottom
         self.figure = Figure(figsize=(width, total), dpi=72, facecolor=PAPER)
         self.figure.text(0.12 / width, 1 - 0.22 / total, title, fontsize=10, fontweight="bold", va="center")
         if legend:
@@ -97,17 +99,30 @@ class Grid:
             names = [short(look.label, 34) for _, look in legend]
             self.figure.legend(handles, names, loc="lower left", ncol=per_row, frameon=False, bbox_to_anchor=(0, 0), borderaxespad=0.3)
 
-    def axes(self, i: int, title: str) -> tuple[Axes, tuple[float, float, float, float]]:
-        """Axes in the i-th cell, and the cell's box below the panel's title."""
+    def axes(self, i: int, title: str, height: float | None = None) -> tuple[Axes, tuple[float, float, float, float]]:
+        """Axes in the i-th cell, and the cell's box below the panel's title; `height`: inches of less than the cell."""
         x, y = i % self.columns * WIDTH, HEADER + i // self.columns * self.height
-        ax = self.figure.add_axes([(x + self.left) / self.width, 1 - (y + self.height - BOTTOM) / self.total,
+        height = height or self.height
+        ax = self.figure.add_axes([(x + self.left) / self.width, 1 - (y + height - self.bottom) / self.total,
                                    (WIDTH - self.left - RIGHT) / self.width,
-                                   (self.height - TOP - BOTTOM) / self.total])
+                                   (height - TOP - self.bottom) / self.total])
         ax.set_gid(f"panel{i}")
         label = ax.set_title(title, loc="left", y=1.0, pad=5)  # a given y spares matplotlib the search for one
         label.set_gid(TITLE)
         trim = TOP - 0.09
-        return ax, (x * 72, (y + trim) * 72, WIDTH * 72, (self.height - trim) * 72)
+        return ax, (x * 72, (y + trim) * 72, WIDTH * 72, (height - trim) * 72)
+
+
+def hatch(ax: Axes, gap: float = 9.0) -> None:
+    """Diagonals `gap` points apart behind everything: what stands here is simulated. One path, so that it stays small."""
+    box = ax.get_position()
+    width, height = box.width * ax.figure.get_figwidth() * 72, box.height * ax.figure.get_figheight() * 72
+    x, y = [], []
+    for k in range(1, math.ceil((width + height) / gap)):
+        d = k * gap
+        x += [max(0.0, d - height) / width, min(d, width) / width, math.nan]
+        y += [min(d, height) / height, max(0.0, d - width) / height, math.nan]
+    ax.plot(x, y, transform=ax.transAxes, color=HATCH, linewidth=0.7, zorder=0.5, gid="hatch", scalex=False, scaley=False)
 
 
 def short(name: str, limit: int = 26) -> str:

@@ -63,11 +63,14 @@ def weakest(points: Iterable[Point]) -> Point | None:
     return min((p for p in points if p.ratio), key=lambda p: p.ratio.median, default=None)
 
 
-def decide(ratio: Interval | None, at_least: float) -> str:
-    """Confirmed: the whole interval is at or above `at_least`; refuted: the whole of it is below."""
+def decide(ratio: Interval | None, at_least: float, exact: bool = False) -> str:
+    """Confirmed: the whole interval is at or above `at_least`; refuted: the whole of it is below.
+
+    `exact`: the numbers are the same in every run, so that one pair decides.
+    """
     if ratio is None:
         return NOT_MEASURED
-    if ratio.n < MIN_PAIRS:
+    if ratio.n < MIN_PAIRS and not exact:
         return INCONCLUSIVE
     if ratio.low >= at_least:
         return CONFIRMED
@@ -108,7 +111,7 @@ def evaluate(record: Record, claim: Claim) -> Outcome:
     points = []
     for key in sorted({*better, *worse}, key=lambda k: (k[0], repr(k))):
         ratio = compare(better.get(key), worse.get(key), claim.metric, record.confidence)
-        points.append(Point(key[0], key[1], decide(ratio, claim.at_least), ratio))
+        points.append(Point(key[0], key[1], decide(ratio, claim.at_least, record.exact), ratio))
     return Outcome(claim, overall(p.verdict for p in points), tuple(points), weakest(points))
 
 

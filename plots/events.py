@@ -2,12 +2,13 @@
 """Strips under the throughput panels: what the hardware and the kernel counted per operation, on the same thread axis."""
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from . import style
-from .canvas import HEIGHT, Drawing, Grid, locate
+from .canvas import BOTTOM, HEIGHT, Drawing, Grid, locate
 from .multiples import Kind, describe, draw_lines, draw_rows, series_of, values_of
 from .record import Cell, PanelKey, Record
 from .svg import Slice
@@ -16,11 +17,15 @@ STRIP = 1.32  # inches of a strip's cell
 
 
 class Shown(NamedTuple):
-    """An event that has strips: its metric, what it is called, the short word of its button."""
+    """An event that has strips: its metric, what it is called, the short word of its button.
+
+    `least`: what is rare or goes over many magnitudes has a logarithmic axis that begins with 0, linear up to `least`.
+    """
 
     metric: str
     title: str
     button: str
+    least: float | None = None
 
 
 SHOWN = (
@@ -30,14 +35,11 @@ SHOWN = (
     Shown("l2_miss_per_op", "L2 cache misses per operation", "L2 misses"),
     Shown("llc_miss_per_op", "last-level cache misses per operation", "LLC misses"),
     Shown("rfo_per_op", "requests for ownership of a line (RFO) per operation", "RFO"),
-    Shown("context_switches_per_op", "context switches per operation", "context switches"),
+    Shown("context_switches_per_op", "context switches per operation", "context switches", 1e-4),
 )
 # One of each group has strips, the first that the record has numbers of: all of them would make the page too big.
 GROUPS = (("modified_line_hit_per_op", "remote_hit_per_op"), ("l1d_miss_per_op", "l2_miss_per_op", "llc_miss_per_op"),
           ("rfo_per_op",), ("context_switches_per_op",))
-RARE = "context_switches_per_op"  # on a logarithmic axis that begins with 0: one in ten thousand matters
-LEAST = 1e-4
-
 
 def chosen(record: Record) -> list[Shown]:
     """The events that have strips in this record, one of each group, in the order of their buttons."""
@@ -60,10 +62,15 @@ def with_numbers(record: Record, family: str) -> tuple[list[Shown], list[Shown]]
     return shown, zero
 
 
-def strips(record: Record, event: Shown, panels: dict[PanelKey, list[Cell]]) -> Drawing | None:
-    """One event in all panels of a workload; None if none has a number. Its panels share their axis."""
-    kind = Kind(event.metric, event.title[0].upper() + event.title[1:], "per operation", "events", number,
-                values_of(event.metric))
+def strips(record: Record, event: Shown, panels: dict[PanelKey, list[Cell]], machine: str = "",
+           tall: float = STRIP) -> Drawing | None:
+    """One event in all panels of a workload; None if none has a number. Its panels share their axis.
+
+    `machine`: the simulated one, where the events are simulated; `tall`: inches of a strip's cell.
+    """
+    title = event.title[0].upper() + event.title[1:]
+    kind = Kind(event.metric, f"Simulated {event.title}" if machine else title, "per operation", "events", number,
+                values_of(event.metric), machine)
     data = {key: series_of(record, kind, cells) for key, cells in panels.items()}
     data = {key: series for key, series in data.items() if series}
     if not data:
@@ -73,19 +80,22 @@ def strips(record: Record, event: Shown, panels: dict[PanelKey, list[Cell]]) -> 
     legend = [(name, look) for name, look in style.looks(record, family).items() if name in names]
     single = {key: len({v.threads for s in series for v in s.values}) == 1 for key, series in data.items()}
     most = max(len(series) for series in data.values())
-    height = max(HEIGHT, 0.16 * most + 0.8) if any(single.values()) else STRIP
-    grid = Grid(f"{family}: {workload} – {event.title}", len(data), legend, height)
+    height = max(HEIGHT, 0.16 * most + 0.8) if any(single.values()) else tall
+    bottom = 0.2 if machine and not any(single.values()) else BOTTOM  # rows say at how many threads on their x axis
+    grid = Grid(f"{family}: {workload} – {kind.titled(event.title)}", len(data), legend, height, bottom=bottom)
     drawing = Drawing(style.slug(family, workload, event.metric), event.metric, family, workload, grid.figure, {})
     top = max(v for series in data.values() for s in series for p in s.values for v in (p.value, p.high) if v is not None)
     axes, spots = {}, {}
     for i, (key, series) in enumerate(data.items()):
         words = style.panel_words(key, panels) or style.constant_words([key])
-        axes[key], box = grid.axes(i, words)
+        axes[key], box = grid.axes(i, kind.titled(words), None if single[key] else tall)
         if single[key]:
             spots[key] = draw_rows(axes[key], record, kind, key, series)
         else:
             spots[key] = draw_lines(axes[key], record, kind, key, series)
             axes[key].set_ylabel("")  # the words above the strip say it
+            if bottom < BOTTOM:
+                axes[key].set_xlabel("")  # as does the panel beside it
             _same_threads(axes[key], panels[key])
         _axis(axes[key], "x" if single[key] else "y", event, top)
         drawing.slices[key] = Slice({f"panel{i}"}, box, f"{kind.title}, {workload} {words}".strip(),
@@ -109,6 +119,12 @@ def _same_threads(ax, cells: list[Cell]) -> None:
         ax.set_xlim(counts[0] / 1.15, counts[-1] * 1.15)
 
 
+def _short(value: float) -> str:
+    """1.50 -> '1.5', 0.080 -> '0.08', 2000 -> '2 k'."""
+    digits, _, prefix = style.si(value).partition(" ")
+    return f"{digits.rstrip('0').rstrip('.') if '.' in digits else digits} {prefix}".strip()
+
+
 def _fraction(value: float) -> str:
     """0.001 -> '1/1k'."""
     if value == 0 or value >= 1:
@@ -120,11 +136,11 @@ def _fraction(value: float) -> str:
 def _axis(ax, name: str, event: Shown, top: float) -> None:
     axis = getattr(ax, f"{name}axis")
     set_scale, set_limits = getattr(ax, f"set_{name}scale"), getattr(ax, f"set_{name}lim")
-    if event.metric == RARE:
-        high = max(10 * LEAST, top * 1.6)
-        set_scale("symlog", linthresh=LEAST, linscale=0.5)
-        set_limits(-0.12 * LEAST, high)
-        decades = [10.0**power for power in range(-4, 4) if 10.0**power <= high]
+    if event.least is not None:
+        high = max(10 * event.least, top * 1.6)
+        set_scale("symlog", linthresh=event.least, linscale=0.5)
+        set_limits(-0.12 * event.least, high)
+        decades = [10.0**power for power in range(round(math.log10(event.least)), 6) if 10.0**power <= high]
         every = 1 if len(decades) <= 3 else 2
         axis.set_major_locator(FixedLocator([0.0, *decades[len(decades) % every:: every]]))
         axis.set_minor_locator(NullLocator())
@@ -132,5 +148,5 @@ def _axis(ax, name: str, event: Shown, top: float) -> None:
     else:
         set_limits(-0.04 * (top or 1), 1.08 * (top or 1))
         axis.set_major_locator(MaxNLocator(3 if name == "y" else 4))
-        axis.set_major_formatter(FuncFormatter(lambda v, _: style.si(v).replace(".00", "").replace(".0", "")))
+        axis.set_major_formatter(FuncFormatter(lambda v, _: _short(v)))
 

@@ -8,11 +8,11 @@ from typing import Any, Callable, Iterator, NamedTuple
 
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
-from . import style
-from .canvas import Drawing, Grid, locate
+from . import simulated, style
+from .canvas import Drawing, Grid, hatch, locate
 from .claims import compare
 from .events import number
-from .record import Cell, Metric, PanelKey, Record
+from .record import COHERENCE, Cell, Metric, PanelKey, Record
 from .statistics import Interval
 from .style import GRID, PAPER
 from .svg import Slice
@@ -40,16 +40,25 @@ QUANTITIES = (
 )
 
 
+SIMULATED = (
+    Quantity("false_sharing_per_op", "false sharing, simulated", "per operation", number),
+    Quantity("line_transfers_per_op", "line transfers, simulated", "per operation", number),
+)
+MOST = 5  # thread counts that have a line in a simulated figure
+
+
 class Step(NamedTuple):
     """One padding at one thread count. `ratio`: how many times faster than unpadded, by repetition; None if unknown.
 
-    `numbers`: quantity -> text, of the events that were counted.
+    `numbers`: quantity -> text, of the events that were counted; `simulated`: of those that were simulated, with the
+    predicted time.
     """
 
     name: str
     time: Metric | None
     ratio: Interval | None
     numbers: dict[str, str]
+    simulated: dict[str, str]
 
 
 class Comparison(NamedTuple):
@@ -78,14 +87,17 @@ def _cells(record: Record, key: PanelKey, steps: dict[str, int]) -> dict[tuple[s
 
 
 def compared(record: Record, family: str, workload: str) -> list[Comparison]:
-    """Padded against unpadded, for each question of a workload that has both."""
+    """Padded against unpadded, for each question of a workload that has both, measured or simulated."""
     steps = paddings(record, family)
     found = []
-    for key in (k for k in record.panels if k[:2] == (family, workload)):
-        cells = _cells(record, key, steps)
-        names = [name for name in steps if any(name == other for other, _ in cells)]
+    view = record.simulated
+    for measured, predicted in simulated.paired(record, family, workload):
+        key = measured or predicted
+        cells = _cells(record, measured, steps) if measured else {}
+        twins = _cells(view, predicted, steps) if predicted else {}
+        names = [name for name in steps if any(name == other for other, _ in [*cells, *twins])]
         rows: dict[int, list[Step]] = {}
-        for n in sorted({n for _, n in cells}):
+        for n in sorted({n for _, n in [*cells, *twins]}):
             rows[n] = []
             for name in names:
                 cell = cells.get((name, n))
@@ -93,10 +105,18 @@ def compared(record: Record, family: str, workload: str) -> list[Comparison]:
                           and (v := record.value(cell, q.metric)) is not None}
                 ratio = None if name == "unpadded" else compare(cell, cells.get(("unpadded", n)), TIME.metric,
                                                                 record.confidence)
-                rows[n].append(Step(name, cell.metrics.get(TIME.metric) if cell else None, ratio, events))
+                rows[n].append(Step(name, cell.metrics.get(TIME.metric) if cell else None, ratio, events,
+                                    _simulated(twins.get((name, n)))))
         if rows:
             found.append(Comparison(key, names, rows))
     return found
+
+
+def _simulated(cell: Cell | None) -> dict[str, str]:
+    if cell is None:
+        return {}
+    found = {"": TIME.text(cell.value(TIME.metric))}
+    return found | {q.title.partition(",")[0]: q.text(v) for q in SIMULATED if (v := cell.value(q.metric)) is not None}
 
 
 def draw(record: Record, panels: dict[PanelKey, list[Cell]]) -> Iterator[Drawing]:
@@ -104,7 +124,8 @@ def draw(record: Record, panels: dict[PanelKey, list[Cell]]) -> Iterator[Drawing
     family, workload = next(iter(panels))[:2]
     steps = paddings(record, family)
     data = {key: cells for key in panels if (cells := _cells(record, key, steps))}
-    for quantity in QUANTITIES if data else ():
+    quantities = SIMULATED[:1] if record.lens == COHERENCE else QUANTITIES
+    for quantity in quantities if data else ():
         drawing = _draw(record, quantity, family, workload, steps, data)
         if drawing:
             yield drawing
@@ -125,6 +146,9 @@ def _draw(record: Record, quantity: Quantity, family: str, workload: str, steps:
         words = style.panel_words(key, data)
         ax, box = grid.axes(i, words)
         axes[key] = ax
+        if record.lens == COHERENCE:
+            found = _thinned(found)
+            hatch(ax)
         names = [name for name in steps if any(name == other for other, _ in found)]
         spots[key], said = _lines(record, ax, quantity, names, found)
         _frame(ax, quantity, [f"{steps[name]} B" if steps[name] else "none" for name in names],
@@ -135,6 +159,16 @@ def _draw(record: Record, quantity: Quantity, family: str, workload: str, steps:
                                     f"{quantity.title[0].upper()}{quantity.title[1:]} at each padding: {said}.")
     drawing.hints = lambda: locate(drawing, axes, spots)
     return drawing
+
+
+def _thinned(found: dict[tuple[str, int], Metric]) -> dict[tuple[str, int], Metric]:
+    """At most MOST of the thread counts, with the first two and the last: more lines could not be told apart."""
+    counts = sorted({n for _, n in found})
+    middle, k = counts[2:-1], MOST - 3
+    if len(middle) > k:
+        middle = [middle[len(middle) * (2 * i + 1) // (2 * k)] for i in range(k)]
+    kept = {*counts[:2], *middle, *counts[-1:]}
+    return {at: metric for at, metric in found.items() if at[1] in kept}
 
 
 def _lines(record: Record, ax, quantity: Quantity, names: list[str], found: dict) -> tuple[list, str]:
@@ -150,7 +184,8 @@ def _lines(record: Record, ax, quantity: Quantity, names: list[str], found: dict
                 label=f"{n} thread{'s' if n > 1 else ''}{' (more than CPUs)' if over else ''}")
         low, high = ([math.nan if p is None or getattr(p, side) is None else getattr(p, side) for p in points]
                      for side in ("ci_low", "ci_high"))
-        ax.fill_between(range(len(names)), low, high, color=color, alpha=0.17, linewidth=0, gid=f"band{90 + j}")
+        if record.lens != COHERENCE:
+            ax.fill_between(range(len(names)), low, high, color=color, alpha=0.17, linewidth=0, gid=f"band{90 + j}")
         numbers = [(x, name, p.value) for x, (name, p) in enumerate(zip(names, points)) if p]
         spots += [(90 + j, x, v, f"{name}, {n} threads: {quantity.text(v)}") for x, name, v in numbers]
         said.append(f"{n} threads " + ", ".join(f"{name} {quantity.text(v)}" for _, name, v in numbers))

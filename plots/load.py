@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from .record import RUNGS, Cell, Claim, Counters, Event, Metric, Primitive, Record, Workload
+from .record import (RUNGS, Cell, Claim, Counters, Event, Fidelity, Field, Line, Metric, Primitive, Record, Simulation,
+                     Site, Touched, Workload)
 
 SCHEMA_VERSION = 1
 _NAMES = {dict: "an object", list: "an array", str: "a string", bool: "true or false", int: "a whole number",
@@ -84,6 +85,7 @@ def parse(document: Any) -> Record:
         cells=[_cell(entry, i) for i, entry in enumerate(_get(document, "cells", list, "the record"))],
         raw=document,
         counters=_counters(environment.get("counters")),
+        simulation=_simulation(environment.get("simulation")),
     )
 
 
@@ -240,4 +242,71 @@ def _cell(entry: Any, i: int) -> Cell:
     metrics = {key: _metric(metric, f"{where}.metrics.{key}")
                for key, metric in _get(entry, "metrics", dict, where).items()}
     return Cell(**words, baseline=_get(entry, "baseline", bool, where), params=params, threads=threads,
-                metrics=metrics, caveats=_caveats(entry, where), details=_details(entry, where))
+                metrics=metrics, caveats=_caveats(entry, where), details=_details(entry, where),
+                lines=tuple(_line(line, f"{where}.lines[{k}]")
+                            for k, line in enumerate(_optional(entry, "lines", list, where) or [])))
+
+
+def _whole(holder: dict, key: str, where: str) -> int:
+    value = _get(holder, key, int, where)
+    if value < 0:
+        raise RecordError(f"{where}.{key} is {value}, expected at least 0.")
+    return value
+
+
+def _line(entry: Any, where: str) -> Line:
+    _expect(entry, dict, where)
+    size = _get(entry, "size", int, where)
+    if not 8 <= size <= 1024:
+        raise RecordError(f"{where}.size is {size}, expected the bytes of a cache line.")
+    fields = []
+    for i, one in enumerate(_get(entry, "fields", list, where)):
+        here = f"{where}.fields[{i}]"
+        _expect(one, dict, here)
+        fields.append(Field(_get(one, "name", str, here), _get(one, "offset", int, here), _whole(one, "size", here)))
+    touched = []
+    for i, one in enumerate(_get(entry, "bytes", list, where)):
+        here = f"{where}.bytes[{i}]"
+        _expect(one, dict, here)
+        touched.append(Touched(_whole(one, "thread", here), *(_ranges(one, key, size, here) for key in ("read", "wrote"))))
+    sites = []
+    for i, one in enumerate(_get(entry, "sites", list, where)):
+        here = f"{where}.sites[{i}]"
+        _expect(one, dict, here)
+        sites.append(Site(*(_get(one, key, str, here) for key in ("source", "function", "kind")),
+                          *(_number(one, key, here) for key in ("true_sharing_per_op", "false_sharing_per_op"))))
+    numbers = (_number(entry, f"{key}_per_op", where)
+               for key in ("line_transfers", "invalidations", "upgrades", "true_sharing", "false_sharing"))
+    return Line(_get(entry, "label", str, where), _get(entry, "object", str, where), size, *numbers, tuple(fields),
+                tuple(touched), tuple(sites), _optional(entry, "threads_not_shown", int, where) or 0)
+
+
+def _ranges(holder: dict, key: str, size: int, where: str) -> tuple[tuple[int, int], ...]:
+    """Half-open ranges of bytes in a line of `size`."""
+    found = []
+    for pair in _get(holder, key, list, where):
+        if not isinstance(pair, list) or len(pair) != 2 or not all(_is(v, int) for v in pair) \
+                or not 0 <= pair[0] < pair[1] <= size:
+            raise RecordError(f"{where}.{key} has {json.dumps(pair)}, expected [first byte, one after the last] of {size}.")
+        found.append((pair[0], pair[1]))
+    return tuple(found)
+
+
+def _simulation(block: Any) -> Simulation | None:
+    if block is None:
+        return None
+    where = "environment.simulation"
+    _expect(block, dict, where)
+    validation = _optional(block, "validation", dict, where)
+    families = _optional(validation, "per_family", dict, f"{where}.validation") if validation else None
+    return Simulation(
+        _get(block, "machine", dict, where), _get(block, "line_size", int, where), _optional(block, "seed", int, where),
+        _get(block, "weak", bool, where), _optional(block, "compiler", str, where) or "",
+        *(_optional(block, key, float, where) for key in ("accesses", "seconds")),
+        _fidelity(validation, f"{where}.validation") if validation else None,
+        {family: _fidelity(one, f"{where}.validation.per_family.{family}") for family, one in (families or {}).items()})
+
+
+def _fidelity(entry: Any, where: str) -> Fidelity:
+    _expect(entry, dict, where)
+    return Fidelity(*(_optional(entry, key, float, where) for key in ("median_ape", "kendall_tau")))

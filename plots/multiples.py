@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 from . import style
-from .canvas import HEIGHT, Drawing, Grid, Spot, decades, edge, locate, log_limits, name_rows
+from .canvas import HEIGHT, Drawing, Grid, Spot, decades, edge, hatch, locate, log_limits, name_rows, short
 from .claims import compare
 from .record import Cell, PanelKey, Record
 from .style import FAINT, GRID, SHADE, Look
@@ -40,6 +40,7 @@ class Kind(NamedTuple):
     """A kind of figure: what its panels show. `scale`: counts (from 0), ratio (log2), share (0–1) or log.
 
     `values` takes (record, cell, panel's cells) and gives (value, low, high), None where there is none.
+    `machine`: the simulated machine, where numbers are simulated: hatched, and said in every title.
     """
 
     name: str
@@ -48,6 +49,11 @@ class Kind(NamedTuple):
     scale: str
     text: Callable[[float], str]
     values: Callable[[Record, Cell, list[Cell]], tuple[float, float, float] | None]
+    machine: str = ""
+
+    def titled(self, words: str) -> str:
+        """The title of a panel that `words` tell from its siblings."""
+        return ", ".join(filter(None, [words, self.machine and f"simulated on {self.machine}"]))
 
 
 def values_of(name: str):
@@ -111,16 +117,19 @@ class Limits(NamedTuple):
     """The throughput axis of a family: what the log axis spans, and the top of each panel's linear axis.
 
     `tops` is the same number for all panels but those that would lie flat on it; these share a shorter axis. Panels
-    with a single thread count are not in it.
+    with a single thread count are not in it. `longest`: the longest linear axis of the family if `tops` lacks it.
+    `span`: what the log axis spans exactly, where a simulated panel beside has the same.
     """
 
     low: float
     high: float
     tops: dict[PanelKey, float]
+    longest: float = 0.0
+    span: tuple[float, float] | None = None
 
     def shortening(self, key: PanelKey) -> int:
         """How many times shorter the panel's linear axis is than the family's; 1 for most."""
-        return round(max(self.tops.values()) / self.tops[key]) if key in self.tops else 1
+        return round(max(self.longest, *self.tops.values()) / self.tops[key]) if key in self.tops else 1
 
 
 def family_limits(record: Record, keys: list[PanelKey]) -> Limits:
@@ -162,7 +171,7 @@ def lines(record: Record, kind: Kind, panels: dict[PanelKey, list[Cell]], limits
     spots, axes = {}, {}
     for i, (key, series) in enumerate(data.items()):
         words = style.panel_words(key, panels) or style.constant_words([key])
-        ax, box = grid.axes(i, words)
+        ax, box = grid.axes(i, kind.titled(words))
         axes[key] = ax
         spots[key] = (draw_rows if one_count[key] else draw_lines)(ax, record, kind, key, series)
         drawing.slices[key] = Slice({f"panel{i}"}, box, f"{kind.title}, {workload} {words}".strip(),
@@ -172,14 +181,25 @@ def lines(record: Record, kind: Kind, panels: dict[PanelKey, list[Cell]], limits
         for key in data:
             if limits.shortening(key) > 1:
                 drawing.notes[key] = f"y axis 1/{limits.shortening(key)}"
+            drawing.under[key] = _leaving(kind, data[key], limits.tops.get(key))
     drawing.set_up = lambda variant: _scale(record, kind, data, axes, one_count, limits, variant)
     drawing.hints = lambda: locate(drawing, axes, spots)
     drawing.set_up(drawing.variants[0])
     return drawing
 
 
+def _leaving(kind: Kind, series: list[Series], top: float | None) -> str:
+    """Which simulated lines leave the frame, which is the measured panel's: on more threads they may go far higher."""
+    names = [s.look.label for s in series if top and kind.machine and not s.ceiling
+             and any(v.value is not None and v.value > 1.06 * top for v in s.values)]
+    many = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"Above the frame (see the log axis): {', '.join(short(n, 22) for n in names[:3])}{many}." if names else ""
+
+
 def _say(kind: Kind, name: str, point: Value) -> str:
     threads = f"{point.threads} thread{'s' if point.threads > 1 else ''}"
+    if kind.machine:
+        return f"{name}, {threads}: {kind.text(point.value)}, simulated"
     return f"{name}, {threads}: {kind.text(point.value)} [{kind.text(point.low)} … {kind.text(point.high)}]"
 
 
@@ -199,6 +219,7 @@ def draw_lines(ax: Axes, record: Record, kind: Kind, key: PanelKey, series: list
     """The lines of a panel against the thread axis; the value axis is the caller's.
 
     Strips of events have no bands, which would be a third of their bytes: pointing at a marker tells the interval.
+    What is simulated has none either: every run gives the same.
     """
     counts = sorted({v.threads for s in series for v in s.values})
     ax.set_xscale("log", base=2)
@@ -212,7 +233,9 @@ def draw_lines(ax: Axes, record: Record, kind: Kind, key: PanelKey, series: list
     ax.grid(True, color=GRID, linewidth=0.5)
     ax.set_axisbelow(True)
     _shade(ax, record, counts)
-    if kind.name == "throughput":
+    if kind.machine:
+        hatch(ax)
+    if kind.scale == "counts":
         _ideal(ax, record, key, series, counts)
     if kind.scale == "ratio":
         ax.axhline(1, color=FAINT, linewidth=0.8)
@@ -222,7 +245,7 @@ def draw_lines(ax: Axes, record: Record, kind: Kind, key: PanelKey, series: list
         nan = [math.nan if v.value is None else v.value for v in s.values]
         low = [math.nan if v.low is None else v.low for v in s.values]
         high = [math.nan if v.high is None else v.high for v in s.values]
-        if kind.scale != "events":
+        if kind.scale != "events" and not kind.machine:
             ax.fill_between(x, low, high, color=s.look.color, alpha=0.17, linewidth=0, gid=f"band{s.look.index}")
         ax.plot(x, nan, color=s.look.color, marker=s.look.marker, markersize=4.2, linewidth=1.3,
                 linestyle=s.look.line, **edge(s.look), gid=f"line{s.look.index}", zorder=3)
@@ -235,13 +258,16 @@ def draw_rows(ax: Axes, record: Record, kind: Kind, key: PanelKey, series: list[
     spots = []
     for row, s in enumerate(series):
         point = next(v for v in s.values if v.value is not None)
-        ax.plot([point.low, point.high], [row, row], color=s.look.color, linewidth=2.6, alpha=0.45,
-                solid_capstyle="butt", gid=f"band{s.look.index}")
+        if not kind.machine:
+            ax.plot([point.low, point.high], [row, row], color=s.look.color, linewidth=2.6, alpha=0.45,
+                    solid_capstyle="butt", gid=f"band{s.look.index}")
         ax.plot([point.value], [row], color=s.look.color, marker=s.look.marker, markersize=5, linestyle="none",
                 **edge(s.look), gid=f"line{s.look.index}", zorder=3)
         spots.append((s.look.index, point.value, row, _say(kind, s.look.label, point)))
     threads = next(v.threads for s in series for v in s.values)
     name_rows(ax, [s.name for s in series])
+    if kind.machine:
+        hatch(ax)
     ax.set_xlabel(f"{kind.axis} at {threads} thread{'s' if threads > 1 else ''}", labelpad=1)
     if kind.scale == "ratio":
         ax.axvline(1, color=FAINT, linewidth=0.8)
@@ -299,6 +325,8 @@ def _scale(record: Record, kind: Kind, data: dict, axes: dict, one_count: dict, 
             if kind.scale == "counts" and name == "y":
                 low, high = min([low, limits.low] if limits.low > 0 else [low]), max(high, limits.high)
                 ax.set_ylabel(kind.axis, labelpad=2)
+            if kind.scale == "counts" and limits.span:
+                low, high = limits.span
             if base == 2 and high < 2 * low:
                 low, high = low / 2**0.5, high * 2**0.5
             low, high = (low / 1.15, high * 1.15) if base == 2 else log_limits(low, high)

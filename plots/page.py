@@ -13,9 +13,9 @@ from typing import Any, Callable
 import jinja2
 from markupsafe import Markup, escape
 
-from . import advice, claims, events, false_sharing, sections, style, verdict
+from . import advice, byte_map, claims, events, false_sharing, predicted, sections, simulated, style, verdict
 from .multiples import KINDS
-from .record import APPARATUS, Cell, PanelKey, Record
+from .record import APPARATUS, COHERENCE, Cell, PanelKey, Record
 from .render import Picture, Rendered
 
 HERE = Path(__file__).parent
@@ -43,6 +43,7 @@ EVENTS = (
     ("RFO/op", "rfo_per_op", "requests for ownership of a line per operation"),
 )
 KIND_NOTES = {
+    "simulated": "Hatched: predicted, not measured. Strips: what happened to cache lines, per operation.",
     "throughput": "Dotted: ideal; shaded: more threads than processors; bands: interval of the median; y axis 1/n: shorter "
                   "than the family's, on which the lines would lie flat.",
     "ratio": "Per repetition, against the workload's reference (the line at 1×).",
@@ -55,8 +56,11 @@ KIND_NOTES = {
     "core_to_core": "One way, in ns; both on one colour scale.",
 }
 KIND_TITLES = {kind.name: kind.title for kind in KINDS} | {
+    "simulated": "Throughput, simulated",
     "tail": "Waiting time, percentiles", "false_sharing": "False sharing: padded against unpadded",
     "core_to_core": "Core to core"}
+FORETOLD = {claims.CONFIRMED: "holds", claims.REFUTED: "does not hold", claims.INCONCLUSIVE: "undecided",
+            claims.NOT_MEASURED: "not simulated"}
 MARKS = {claims.CONFIRMED: "✓", claims.REFUTED: "✗", claims.INCONCLUSIVE: "?", claims.NOT_MEASURED: "–"}
 
 
@@ -66,23 +70,28 @@ def build(record: Record, rendered: dict[str, Rendered]) -> str:
     environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True,
                                      undefined=jinja2.StrictUndefined)
     environment.filters.update(duration=_solid(style.duration), quantity=_solid(style.quantity), times=style.times,
-                               slug=style.slug, plain=plain, breakable=breakable)
+                               slug=style.slug, plain=plain, breakable=breakable, si=_solid(style.si), capital=lambda text: text[:1].upper() + text[1:])
     template = environment.get_template("template.html.j2")
     columns = COLUMNS + tuple(c for c in EVENTS if any(record.value(cell, c[1]) for cell in record.timed))
     levels = sections.levels(record)
+    view = record.simulated
+    judged = record if record.timed or view is None else view  # what nobody measured is judged by its prediction
     _unique([picture for part in rendered.values() for picture in part.pictures])
     return template.render(
         record=record, run=record.run, env=record.environment, columns=columns, advice=advice.advice,
         terms=advice.TERMS, marks=MARKS, close=verdict.CLOSE, unfair=verdict.UNFAIR,
-        verdicts=[_verdict(record, v) for v in verdict.judge(record)],
+        verdicts=[_verdict(judged, v) for v in verdict.judge(judged)], judged=judged,
         outcomes=[(o, _claim_threads(o)) for o in claims.evaluate_all(record)],
+        foretold=[(o, _claim_threads(o)) for o in claims.evaluate_all(view)] if view else [],
+        simulated=_simulation(record), site_number=predicted.site_number, number=events.number,
+        quiet=predicted.shared_caveats(view), always=simulated.ALWAYS, foretold_words=FORETOLD,
         families=[_family(record, family, rendered.get(family, Rendered()), levels["places"])
                   for family in record.families],
         levels=levels, no_counters=sections.banner(record), counted=sections.events(record),
         asked=record.counters, fact=sections.fact,
         machine=rendered.get("", Rendered()).pictures, kind_titles=KIND_TITLES, kind_notes=KIND_NOTES,
         rows=[_row(record, cell, caveats, columns) for cell, caveats in sections.table_rows(record)],
-        threads=sorted({c.threads for c in record.cells}),
+        threads=sorted({c.threads for c in record.cells}), view=view,
         caveats=_caveats(record), drift=_drift(record), panel_words=_words(record), swatch=swatch,
         looks={family: style.looks(record, family) for family in {c.family for c in record.cells}},
         csv=_packed(to_csv(record).encode()), json=_packed(_compact(record.raw)),
@@ -175,10 +184,26 @@ def _unique(pictures: list[Picture]) -> None:
 
 def _words(record: Record) -> dict[PanelKey, str]:
     """Panel -> its parameters, only those that differ among the panels of its workload."""
-    siblings: dict[tuple[str, str], list[PanelKey]] = {}
-    for key in record.panels:
-        siblings.setdefault(key[:2], []).append(key)
-    return {key: style.panel_words(key, siblings[key[:2]]) for key in record.panels}
+    found: dict[PanelKey, str] = {}
+    for source in filter(None, [record, record.simulated]):  # apart, as the two may differ in their placement alone
+        siblings: dict[tuple[str, str], list[PanelKey]] = {}
+        for key in source.panels:
+            siblings.setdefault(key[:2], []).append(key)
+        found |= {key: style.panel_words(key, siblings[key[:2]]) for key in source.panels if key not in found}
+    return found
+
+
+def _simulation(record: Record) -> dict[str, Any] | None:
+    """What the page says of the simulation as a whole, and its table; None without simulated cells."""
+    view = record.simulated
+    if view is None:
+        return None
+    about = view.simulation
+    columns = predicted.columns(view)
+    return {"about": about, "machine": about.name if about else "an unnamed machine",
+            "trust": predicted.trust(about) if about else "", "figures": predicted.figures(about) if about else [],
+            "here": predicted.against_measured(record), "columns": columns, "rows": predicted.rows(view, columns),
+            "most": max(c.threads for c in view.timed), "cells": len(view.timed)}
 
 
 def _verdict(record: Record, found: verdict.FamilyVerdict) -> dict[str, Any]:
@@ -198,27 +223,62 @@ def _claim_threads(outcome: claims.Outcome) -> list[tuple[int, str, claims.Point
 
 def _family(record: Record, family: str, rendered: Rendered, places: dict) -> dict[str, Any]:
     """One family's section: legend, then per workload the kinds of figure with their panels, and strips under them."""
-    present = {c.primitive for c in record.timed if c.family == family}
+    view = record.simulated
+    present = {c.primitive for c in [*record.timed, *(view.timed if view else [])] if c.family == family}
+    strips_of_lines, still = simulated.with_numbers(view, family) if view else ([], [])
+    counts = {event.metric for event in strips_of_lines}
     workloads = []
     shown, zero = events.with_numbers(record, family)
     titles = {event.metric: event.title for event in shown}
-    for name in dict.fromkeys(key.workload for key in record.panels if key.family == family):
+    every = [*record.panels, *(view.panels if view else ())]
+    for name in dict.fromkeys(key.workload for key in every if key.family == family):
         keys = [key for key in record.panels if key[:2] == (family, name)]
         kinds: dict[str, list[Picture]] = {}
         strips: dict[PanelKey, list[Picture]] = {}
+        of_lines: dict[PanelKey, list[Picture]] = {}
         for picture in rendered.pictures:
             if picture.workload == name and picture.kind in titles:
                 strips.setdefault(picture.key, []).append(picture)
+            elif picture.workload == name and picture.kind in counts:
+                of_lines.setdefault(picture.key, []).append(picture)
             elif picture.workload == name:
                 kinds.setdefault(picture.kind, []).append(picture)
+        apart = {kind: kinds.pop(kind, []) for kind in (simulated.KIND, byte_map.KIND)}
+        pairs = _pairs(record, family, name, kinds, apart[simulated.KIND], of_lines)
         single = all(len(pictures) == 1 for kind, pictures in kinds.items() if kind != false_sharing.KIND)
         workloads.append({"name": name, "single": single, "about": record.workload(family, name), "kinds": kinds,
-                          "strips": strips, "sharing": false_sharing.compared(record, family, name),
+                          "strips": strips, "pairs": pairs, "maps": _maps(view, family, name, apart[byte_map.KIND]),
+                          "sharing": false_sharing.compared(record, family, name),
                           "levels": sections.level_table(record, keys, places),
-                          "constant": style.constant_words(keys), "reference": record.reference(keys[0])})
+                          "constant": style.constant_words(keys or [key for key in every if key[:2] == (family, name)]),
+                          "reference": record.reference(keys[0]) if keys else None})
     return {"name": family, "id": style.slug(family), "workloads": workloads, "apparatus": family == APPARATUS,
             "legend": [p for p in record.members(family) if p.name in present], "events": shown, "zero": zero,
-            "titles": titles, "peers": sections.peers(record, family, present)}
+            "titles": titles | {event.metric: event.title for event in strips_of_lines}, "counts": strips_of_lines,
+            "still": still, "foretold": any(w["pairs"] for w in workloads), "trust": predicted.trust(view.simulation, family) if view and view.simulation else "",
+            "here": predicted.against_measured(record, family), "peers": sections.peers(record, family, present)}
+
+
+def _pairs(record: Record, family: str, workload: str, kinds: dict[str, list[Picture]], foretold: list[Picture],
+           of_lines: dict[PanelKey, list[Picture]]) -> list[tuple[Picture | None, Picture | None, list[Picture]]]:
+    """The throughput panels of a workload: measured, simulated, strips of the latter; [] if nothing was simulated.
+
+    Takes the measured ones out of `kinds`, if any has its simulated one beside it.
+    """
+    if not foretold:
+        return []
+    left, right = {p.key: p for p in kinds.get("throughput", [])}, {p.key: p for p in foretold}
+    kinds.pop("throughput", None)
+    found = [(left.get(one), right.get(other), of_lines.get(other, []))
+             for one, other in simulated.paired(record, family, workload)]
+    return [row for row in found if row[0] or row[1]]
+
+
+def _maps(view: Record | None, family: str, workload: str, pictures: list[Picture]) -> list[tuple[Picture, Any]]:
+    """The byte maps of a workload with what they show, most false sharing first."""
+    known = {p.key: p for p in pictures}
+    found = byte_map.worst(view, family, workload) if view else []
+    return [(known[shared.cell.primitive], shared) for shared in found if shared.cell.primitive in known]
 
 
 def _row(record: Record, cell: Cell, caveats: list, columns: tuple) -> dict[str, Any]:
@@ -241,24 +301,30 @@ def _row(record: Record, cell: Cell, caveats: list, columns: tuple) -> dict[str,
 def _caveats(record: Record) -> list[dict[str, Any]]:
     """Every caveat of the run and its cells: how many cells, what it was in up to five of them."""
     found: dict[str, dict[str, Any]] = {}
+
+    def entry(name: str, sentence: str = "", **also: bool) -> dict[str, Any]:
+        one = found.setdefault(name, {"name": name, "run": False, "simulated": False, "cells": 0, "examples": []})
+        one.update(also)
+        one["examples"] += [sentence] if sentence and len(one["examples"]) < 5 else []
+        return one
+
     details = record.environment.get("details", {})
     timed = {(c.family, c.name, c.placement): c for c in record.timed}
     for name in record.environment["caveats"]:
-        found[name] = {"name": name, "run": True, "cells": 0, "examples": [details[name]] if name in details else []}
-    quiet = sections.known_for_all(record)
+        entry(name, details.get(name, ""), run=True)
+    foretold, quiet = predicted.shared_caveats(record.simulated), sections.known_for_all(record)
+    for name, sentence in foretold.items():
+        entry(name, sentence and f"all simulated cells: {sentence}", simulated=True)
     for name, sentence in quiet.items():
-        entry = found.setdefault(name, {"name": name, "run": True, "cells": 0, "examples": []})
-        entry["run"] = True
-        entry["examples"] += [f"all counter trials: {sentence}"] if sentence else []
+        entry(name, sentence and f"all counter trials: {sentence}", run=True)
     for cell in record.cells:
         beside = cell.lens == "counters" and (cell.family, cell.name, cell.placement) in timed
         for name in cell.caveats:
+            if cell.lens == COHERENCE and name in foretold:
+                continue
             if beside and (name in quiet or name in timed[cell.family, cell.name, cell.placement].caveats):
                 continue
-            entry = found.setdefault(name, {"name": name, "run": False, "cells": 0, "examples": []})
-            entry["cells"] += 1
-            if name in cell.details and len(entry["examples"]) < 5:
-                entry["examples"].append(f"{cell.name}: {cell.details[name]}")
+            entry(name, f"{cell.name}: {cell.details[name]}" if name in cell.details else "")["cells"] += 1
     return list(found.values())
 
 
@@ -297,6 +363,9 @@ def _series_css(record: Record) -> str:
     most = max((len(record.members(family)) for family in record.families), default=0)
     rules = [f".hide-{i} .s{i}{{display:none}}"
              f".focus-{i} .panel:not(.false_sharing) g:is(.line,.band,.dot):not(.s{i}){{opacity:.1}}" for i in range(most)]
+    rules += [f".pick-{event.metric}:checked ~ .plots .count.{event.metric}{{display:block}}"
+              f".pick-{event.metric}:checked ~ .bar .to-{event.metric}{{background:var(--ink);color:var(--paper)}}"
+              for event in simulated.STRIPS if event.metric != simulated.ALWAYS]
     rules += [f".pick-{event.metric}:checked ~ .plots .strip.{event.metric}{{display:block}}"
               f".pick-{event.metric}:checked ~ .bar .to-{event.metric}{{background:var(--ink);color:var(--paper)}}"
               for event in events.SHOWN]

@@ -2,12 +2,14 @@
 """The run record as Python values, field for field as in perf/record/schema.json, and the questions asked of it."""
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
 RUNGS = ("no_sharing", "atomic", "mutex", "shared_mutex", "channel", "sharded", "lock_free")  # simplest first
 APPARATUS = "apparatus"  # the family whose cells measure the harness itself
+TIME, COHERENCE = "time", "coherence"  # lenses: measured on real threads, simulated
 
 
 @dataclass(frozen=True)
@@ -132,9 +134,88 @@ class PanelKey(NamedTuple):
     placement: str
 
 
+class Field(NamedTuple):
+    """A field of an object, `size` bytes at byte `offset` of a line."""
+
+    name: str
+    offset: int
+    size: int
+
+
+class Touched(NamedTuple):
+    """Which bytes of a line one thread read and wrote, as half-open ranges."""
+
+    thread: int
+    read: tuple[tuple[int, int], ...]
+    wrote: tuple[tuple[int, int], ...]
+
+
+class Site(NamedTuple):
+    """A place in the source whose accesses missed; `kind` is load, store or rmw, the rest are misses per operation."""
+
+    source: str
+    function: str
+    kind: str
+    true_sharing: float | None
+    false_sharing: float | None
+
+
+@dataclass(frozen=True)
+class Line:
+    """A simulated cache line that missed: what lies on it and who touched which of its `size` bytes.
+
+    Counts are per operation of the cell. `threads_not_shown`: how many more threads than `touched` has touched it.
+    """
+
+    label: str
+    object: str
+    size: int
+    line_transfers: float | None
+    invalidations: float | None
+    upgrades: float | None
+    true_sharing: float | None
+    false_sharing: float | None
+    fields: tuple[Field, ...]
+    touched: tuple[Touched, ...]
+    sites: tuple[Site, ...]
+    threads_not_shown: int = 0
+
+
+class Fidelity(NamedTuple):
+    """How far predictions are from timed runs: median absolute error of ns_per_op (0.21: 21 %), Kendall's tau (-1–1)."""
+
+    median_ape: float | None
+    kendall_tau: float | None
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """What was simulated, and how. `machine` is its description with the source of each figure, as in the record.
+
+    `validation`, `per_family`: what timed runs of the same cells said about it, None and {} if nobody compared them.
+    """
+
+    machine: dict[str, Any]
+    line_size: int
+    seed: int | None
+    weak: bool
+    compiler: str
+    accesses: float | None
+    seconds: float | None
+    validation: Fidelity | None = None
+    per_family: dict[str, Fidelity] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return str(self.machine.get("name") or "an unnamed machine")
+
+
 @dataclass(frozen=True)
 class Cell:
-    """One measured combination. A metric that is absent, or whose value is None, was not measured."""
+    """One measured, or simulated, combination. A metric that is absent, or whose value is None, has no number.
+
+    `lines`: of a simulated cell, the lines that missed most, most misses first.
+    """
 
     lens: str
     family: str
@@ -148,6 +229,7 @@ class Cell:
     metrics: dict[str, Metric]
     caveats: tuple[str, ...]
     details: dict[str, str] = field(default_factory=dict)
+    lines: tuple[Line, ...] = ()
 
     def value(self, metric: str) -> float | None:
         """The median of `metric` in its unit, None where it was not measured."""
@@ -157,7 +239,11 @@ class Cell:
 
 @dataclass
 class Record:
-    """A whole run. `raw` is the document as read, for the download and the environment tables."""
+    """A whole run. `raw` is the document as read, for the download and the environment tables.
+
+    All questions are about the cells of one `lens`: of the record itself those that were timed; `simulated` is the same
+    record asked about its simulated cells, so that the two are drawn and judged alike and never together.
+    """
 
     run: dict[str, Any]
     environment: dict[str, Any]
@@ -167,6 +253,8 @@ class Record:
     cells: list[Cell]
     raw: dict[str, Any]
     counters: Counters | None = None
+    simulation: Simulation | None = None
+    lens: str = TIME
 
     @property
     def confidence(self) -> float:
@@ -174,8 +262,32 @@ class Record:
 
     @cached_property
     def timed(self) -> list[Cell]:
-        """Cells of the lens `time`, in the order of the record."""
-        return [cell for cell in self.cells if cell.lens == "time"]
+        """Cells of the lens that this is asked about, in the order of the record."""
+        return [cell for cell in self.cells if cell.lens == self.lens]
+
+    @cached_property
+    def simulated(self) -> Record | None:
+        """This record, asked about its simulated cells; None if it has none."""
+        cells = [cell for cell in self.cells if cell.lens == COHERENCE]
+        if self.lens == COHERENCE or not cells:
+            return None
+        view = dataclasses.replace(self, cells=cells, counters=None, lens=COHERENCE)
+        view.__dict__["primitives"] = self.primitives  # the same looks, also of what the catalogue does not list
+        return view
+
+    @property
+    def exact(self) -> bool:
+        """Whether a number needs no repetition to be trusted: every run of a simulation gives the same."""
+        return self.lens == COHERENCE
+
+    def counterpart(self, key: PanelKey) -> PanelKey | None:
+        """The panel of this record that asks what `key` of another view asks; None if it has none.
+
+        Placement is a matter of real processors: without a panel of the same placement, any with the same parameters.
+        """
+        if key in self.panels:
+            return key
+        return next((other for other in self.panels if other[:3] == key[:3]), None)
 
     @cached_property
     def counted(self) -> dict[tuple[str, str, str], Cell]:
@@ -212,9 +324,10 @@ class Record:
 
     @cached_property
     def families(self) -> list[str]:
-        """Families that have timed cells, in catalogue order; the apparatus last."""
-        order = list(dict.fromkeys([p.family for p in self.catalogue] + [c.family for c in self.timed]))
-        present = {cell.family for cell in self.timed}
+        """Families that have timed or simulated cells, in catalogue order; the apparatus last."""
+        cells = [cell for cell in self.cells if cell.lens in (TIME, COHERENCE)]
+        order = list(dict.fromkeys([p.family for p in self.catalogue] + [c.family for c in cells]))
+        present = {cell.family for cell in cells}
         return sorted((f for f in order if f in present), key=lambda f: f == APPARATUS)
 
     @cached_property
@@ -243,7 +356,7 @@ class Record:
         """Thread counts above what the machine runs at once: from the cells' caveats, else from the CPU count."""
         marked = {c.threads for c in self.timed if "oversubscribed" in c.caveats}
         cpus = self.environment.get("topology", {}).get("available_cpus") or []
-        if not marked and cpus:
+        if not marked and cpus and self.lens == TIME:
             marked = {c.threads for c in self.timed if c.threads > len(cpus)}
         return frozenset(marked)
 

@@ -16,7 +16,7 @@ from .svg import Sheet, cut, parse
 
 @dataclass
 class Picture:
-    """One panel: permalink id, what it shows, what to note, markup by variant of its y axis ('' if there is one).
+    """One panel: permalink id, what it shows, what to note beside and under it, markup by variant of its y axis ('' if there is one).
 
     `key`: the PanelKey that it answers, or the name of what it shows.
     """
@@ -28,6 +28,7 @@ class Picture:
     note: str
     svg: dict[str, str]
     key: Any = None
+    under: str = ""
 
 
 @dataclass
@@ -60,7 +61,8 @@ def render(record: Record, family: str, number: int, files: bool) -> Rendered:
                     shown = (style.panel_words(key, drawing.slices) or style.constant_words([key])
                              if isinstance(key, PanelKey) else f"at the {key} of the run")
                     pictures[key] = Picture(style.slug(drawing.name, words), drawing.kind, drawing.workload,
-                                            drawing.words.get(key, shown), drawing.notes.get(key, ""), {}, key)
+                                            drawing.words.get(key, shown), drawing.notes.get(key, ""), {}, key,
+                                            drawing.under.get(key, ""))
                 pictures[key].svg[variant] = cut(plate, piece, f"f{number}_{count}", sheet)
                 count += 1
         out.pictures += pictures.values()
@@ -86,7 +88,7 @@ def render_all(record: Record, files: bool = True, processes: int | None = None)
         return {family: render(record, family, i, files) for i, family in enumerate(families)}
     _RECORD = record
     figures.warm_up()
-    size = {family: sum(c.family == family for c in record.timed) for family in families}
+    size = {family: sum(c.family == family for c in record.cells) for family in families}
     order = sorted(range(len(families)), key=lambda i: -size[families[i]])  # the longest first
     try:
         with ProcessPoolExecutor(workers, initializer=signal.signal,

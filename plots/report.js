@@ -4,61 +4,64 @@
   "use strict";
   const $ = (selector, root = document) => root.querySelector(selector);
   const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
-  const table = $("#table"), body = table.tBodies[0], rows = [...body.rows];
-  const heads = [...table.tHead.rows[0].cells];
   const query = $("#q"), family = $("#family"), threads = $("#threads");
-  rows.forEach((row, i) => {
-    row.order = i;
-    row.words = row.textContent.toLowerCase();
-  });
 
-  // --- the table -----------------------------------------------------------------------------------------------
-  let sorted = null;  // {column, down}
-  const value = (row, column) => {
-    const cell = row.cells[column];
-    if (!heads[column].classList.contains("n")) return cell.textContent.trim();
-    const number = parseFloat(cell.dataset.v ?? cell.textContent);
-    return Number.isNaN(number) ? null : number;
-  };
+  // --- the tables: of measured cells and of simulated ones, filtered by the same words, each sorted on its own ---------
   const compare = (a, b) => (typeof a === "number" ? a - b : a.localeCompare(b, "en", {numeric: true}));
-  const sort = (column, down) => {
-    sorted = column === null ? null : {column, down};
+  const tables = $$("table.data").map(table => {
+    const body = table.tBodies[0], rows = [...body.rows], heads = [...table.tHead.rows[0].cells];
+    rows.forEach((row, i) => {
+      row.order = i;
+      row.words = row.textContent.toLowerCase();
+    });
+    const value = (row, column) => {
+      const cell = row.cells[column];
+      if (!heads[column].classList.contains("n")) return cell.textContent.trim();
+      const number = parseFloat(cell.dataset.v ?? cell.textContent);
+      return Number.isNaN(number) ? null : number;
+    };
+    const one = {rows, heads, sorted: null, key: table.id === "table" ? "sort" : `sort-${table.id}`};
+    one.sort = (column, down) => {
+      one.sorted = column === null ? null : {column, down};
+      heads.forEach((head, i) => {
+        if (i === column) head.setAttribute("aria-sort", down ? "descending" : "ascending");
+        else head.removeAttribute("aria-sort");
+      });
+      const keyed = rows.map(row => [column === null ? row.order : value(row, column), row]);
+      keyed.sort(([a, x], [b, y]) => {
+        if (a === null || b === null) return (a === null) - (b === null) || x.order - y.order;  // no number: always last
+        return (down ? -compare(a, b) : compare(a, b)) || x.order - y.order;
+      });
+      body.append(...keyed.map(([, row]) => row));
+    };
     heads.forEach((head, i) => {
-      if (i === column) head.setAttribute("aria-sort", down ? "descending" : "ascending");
-      else head.removeAttribute("aria-sort");
+      const button = document.createElement("button");
+      button.type = "button";
+      button.append(...head.childNodes);
+      head.append(button);
+      button.addEventListener("click", () => {
+        const first = head.classList.contains("n");  // numbers: the largest first
+        if (!one.sorted || one.sorted.column !== i) one.sort(i, first);
+        else if (one.sorted.down === first) one.sort(i, !first);
+        else one.sort(null, false);
+        save();
+      });
     });
-    const keyed = rows.map(row => [column === null ? row.order : value(row, column), row]);
-    keyed.sort(([a, x], [b, y]) => {
-      if (a === null || b === null) return (a === null) - (b === null) || x.order - y.order;  // no number: always last
-      return (down ? -compare(a, b) : compare(a, b)) || x.order - y.order;
-    });
-    body.append(...keyed.map(([, row]) => row));
-  };
+    return one;
+  });
+  const cells = tables.flatMap(one => one.rows);
   const filter = () => {
     const words = query.value.toLowerCase().split(/\s+/).filter(Boolean);
     let shown = 0;
-    for (const row of rows) {
+    for (const row of cells) {
       const fits = (!family.value || row.cells[0].textContent.split(" · ")[0] === family.value) &&
                    (!threads.value || row.cells[4].textContent === threads.value) &&
                    words.every(word => row.words.includes(word));
       row.hidden = !fits;
       shown += fits;
     }
-    $("#count").textContent = `${shown} of ${rows.length} cells`;
+    $("#count").textContent = `${shown} of ${cells.length} cells`;
   };
-  heads.forEach((head, i) => {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.append(...head.childNodes);
-    head.append(button);
-    button.addEventListener("click", () => {
-      const first = head.classList.contains("n");  // numbers: the largest first
-      if (!sorted || sorted.column !== i) sort(i, first);
-      else if (sorted.down === first) sort(i, !first);
-      else sort(null, false);
-      save();
-    });
-  });
   $(".filter").hidden = false;
   $(".filter").addEventListener("submit", event => event.preventDefault());
   for (const control of [query, family, threads]) control.addEventListener("input", () => (filter(), save()));
@@ -88,20 +91,21 @@
       }
     }
   }
-  const axes = $$(".family > input:not(.event)"), events = $$(".family > .event");
-  const setAxis = name => axes.forEach(input => (input.checked = input.value === name));
-  const first = events.filter(input => input.checked);  // each family's own choice
-  const setEvent = name => {
-    first.forEach(input => (input.checked = true));
-    events.forEach(input => (input.checked = input.checked || input.value === name));
-  };
-  [...axes, ...events].forEach(input => input.addEventListener("change", () => {
-    const top = input.parentElement.getBoundingClientRect().top;
-    const set = input.className.startsWith("event") ? setEvent : setAxis;
-    set(input.value);  // all families alike; stay where we are although the heights above may change
-    scrollBy(0, input.parentElement.getBoundingClientRect().top - top);
-    save();
-  }));
+  // Axis, events, simulated counts: chosen for all families alike; a family that lacks it keeps its own first choice.
+  const groups = ["y", "e", "s"].map(key => {
+    const inputs = $$(`.family > input[name^="${key}-"]`), first = inputs.filter(input => input.checked);
+    const set = name => {
+      first.forEach(input => (input.checked = true));
+      inputs.forEach(input => (input.checked = input.checked || input.value === name));
+    };
+    inputs.forEach(input => input.addEventListener("change", () => {
+      const top = input.parentElement.getBoundingClientRect().top;
+      set(input.value);  // stay where we are although the heights above may change
+      scrollBy(0, input.parentElement.getBoundingClientRect().top - top);
+      save();
+    }));
+    return {key, inputs, first, set};
+  });
 
   // --- the hash: #place?key=value&… ------------------------------------------------------------------------------
   const state = () => {
@@ -109,11 +113,11 @@
     if (query.value) found.set("q", query.value);
     if (family.value) found.set("family", family.value);
     if (threads.value) found.set("threads", threads.value);
-    if (sorted) found.set("sort", `${sorted.column}${sorted.down ? "d" : "u"}`);
-    const axis = axes.find(input => input.checked);
-    if (axis && axis.value !== "linear") found.set("y", axis.value);
-    const event = events.find(input => input.checked && !first.includes(input));
-    if (event) found.set("e", event.value);
+    for (const {key, sorted} of tables) if (sorted) found.set(key, `${sorted.column}${sorted.down ? "d" : "u"}`);
+    for (const {key, inputs, first} of groups) {
+      const chosen = inputs.find(input => input.checked && !first.includes(input));
+      if (chosen) found.set(key, chosen.value);
+    }
     return found.toString();
   };
   const place = () => decodeURIComponent(location.hash.slice(1).split("?")[0]);
@@ -128,10 +132,11 @@
     query.value = wanted.get("q") ?? "";
     family.value = wanted.get("family") ?? "";
     threads.value = wanted.get("threads") ?? "";
-    const order = /^(\d+)([du])$/.exec(wanted.get("sort") ?? "");
-    if (order && +order[1] < heads.length) sort(+order[1], order[2] === "d");
-    setAxis(axes.some(input => input.value === wanted.get("y")) ? wanted.get("y") : "linear");
-    setEvent(wanted.get("e"));
+    for (const {key, heads, sort} of tables) {
+      const order = /^(\d+)([du])$/.exec(wanted.get(key) ?? "");
+      if (order && +order[1] < heads.length) sort(+order[1], order[2] === "d");
+    }
+    for (const {key, set} of groups) set(wanted.get(key));
     document.getElementById(place())?.scrollIntoView();
   };
   restore();

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import cost, style
-from .record import APPARATUS, Cell, Event, PanelKey, Primitive, Record
+from .record import APPARATUS, COHERENCE, Cell, Event, PanelKey, Primitive, Record
 
 # Facts that can differ from one implementation to the next: heading and key.
 FACTS = (("admits", "admission"), ("waits", "waiting"), ("progress", "progress"), ("delivers", "delivery"),
@@ -120,6 +120,8 @@ def table_rows(record: Record) -> list[tuple[Cell, list[tuple[str, str | None]]]
     quiet = known_for_all(record)
     found = []
     for cell in record.cells:
+        if cell.lens == COHERENCE:
+            continue  # has a table of its own, so that nobody takes it for measured
         at = (cell.family, cell.name, cell.placement)
         if cell.lens == "counters" and at in timed:
             continue

@@ -14,7 +14,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")  # 9 beside 8 colours: 7
 PEER_MARKERS = ("*", "p", "h", "d", "8")  # drawn hollow; 5 beside 8 colours: 40 peers before a pair repeats
 DASHED, PEER_LINE = (0, (4, 2)), (0, (5, 1.4, 1, 1.4))
 # Colours of what is not data. They are found again in the SVG and replaced by the page's variables (svg.PAINT).
-INK, FAINT, GRID, SHADE, PAPER = "#1b1b1c", "#6a6a6b", "#dcdcdd", "#f3ecdf", "#fefefd"
+INK, FAINT, GRID, SHADE, PAPER, HATCH = "#1b1b1c", "#6a6a6b", "#dcdcdd", "#f3ecdf", "#fefefd", "#d3e0ec"
 
 
 class Look(NamedTuple):

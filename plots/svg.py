@@ -7,11 +7,11 @@ import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from .style import BLACK, FAINT, GRID, INK, PAPER, SHADE, YELLOW
+from .style import BLACK, FAINT, GRID, HATCH, INK, PAPER, SHADE, YELLOW
 
 # What the page's stylesheet decides. Black and yellow are in it because neither shows on both light and dark paper.
 PAINT = {INK: "currentColor", FAINT: "var(--faint)", GRID: "var(--grid)", SHADE: "var(--shade)", PAPER: "var(--paper)",
-         BLACK: "var(--black)", YELLOW: "var(--yellow)"}
+         HATCH: "var(--hatch)", BLACK: "var(--black)", YELLOW: "var(--yellow)"}
 _PAINT = {color.lower(): variable for color, variable in PAINT.items()}
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}\b")
 _DECIMALS = re.compile(r"(\d+\.\d)\d+")

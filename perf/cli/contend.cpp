@@ -60,6 +60,12 @@ int main(int argc, char** argv) {
   doctor->add_flag("--json", asked.json, "Everything that was found, as perf/record/doctor_schema.json describes it");
   doctor->add_flag("--verbose", asked.verbose, "Also every event, with its code, how long it ran, and its source");
   doctor->add_flag("--quiet", asked.quiet, "No progress on standard error");
+  auto* calibrate = doctor->add_flag("--calibrate", asked.calibrate,
+                                     "Measure, in a few seconds, what this machine's cache lines and kernel cost, for "
+                                     "contend simulate --machine local");
+  doctor->add_option("--results", asked.results, "With --calibrate: the folder for local.json")
+      ->capture_default_str()
+      ->needs(calibrate);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& done) {

@@ -12,6 +12,7 @@
 #include <system_error>
 
 #include "contend_build_info.hpp"
+#include "perf/calibration/calibrate.hpp"
 #include "perf/doctor/page.hpp"
 #include "perf/host/environment.hpp"
 
@@ -87,6 +88,7 @@ facts examine(const say& progress) {
 }
 
 int run(const options& asked) try {
+  if (asked.calibrate) return calibration::run({asked.results, asked.json, asked.quiet});
   const auto start = steady::now();
   facts known;
   {

@@ -21,6 +21,8 @@ struct options {
   bool json = false;
   bool verbose = false;
   bool quiet = false;
+  bool calibrate = false;           ///< measure what the coherence model needs instead, and write it into `results`
+  std::string results = "results";  ///< folder for local.json
   std::string program = "contend";  ///< for the commands that it suggests
 };
 

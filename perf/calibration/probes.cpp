@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: MIT
+// See probes.hpp: everything but the kernel's part.
+#include "perf/calibration/probes.hpp"
+
+#include <sched.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <functional>
+#include <new>
+#include <numeric>
+#include <random>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include "perf/calibration/probe_bodies.hpp"
+
+namespace contend::calibration {
+namespace {
+
+using steady = std::chrono::steady_clock;
+constexpr std::chrono::milliseconds window{6};
+constexpr std::chrono::milliseconds patience{500};
+
+alignas(256) volatile std::uint64_t own_word = 0;
+
+double nanoseconds(steady::duration time) { return std::chrono::duration<double, std::nano>(time).count(); }
+
+/// ns per call of `operation`: the median of five bursts, after one that warms up.
+template <class Operation>
+double per_call(unsigned calls, Operation operation) {
+  std::vector<double> bursts;
+  for (unsigned burst = 0; burst < 6; ++burst) {
+    const auto start = steady::now();
+    for (unsigned k = 0; k < calls; ++k) operation();
+    if (burst > 0) bursts.push_back(nanoseconds(steady::now() - start) / calls);
+  }
+  std::nth_element(bursts.begin(), bursts.begin() + 2, bursts.end());
+  return bursts[2];
+}
+
+struct team_result {
+  double wall_ns = 0;
+  std::vector<std::uint64_t> done;
+};
+
+/// Runs body(i) on cpus[i], all at once, for the window; the body ends when on.over is true.
+team_result together(ground& on, std::span<const int> cpus, const std::function<std::uint64_t(unsigned)>& body) {
+  team_result out;
+  out.done.resize(cpus.size());
+  std::atomic<unsigned> ready{0};
+  std::atomic<bool> go{false}, failed{false};
+  std::vector<std::thread> threads;
+  const auto member = [&](unsigned i) {
+    try {
+      const pinned here(cpus[i]);
+      ready.fetch_add(1, std::memory_order_relaxed);
+      // Relaxed: the results travel through join().
+      while (!go.load(std::memory_order_relaxed)) std::this_thread::yield();
+      if (!failed.load(std::memory_order_relaxed)) out.done[i] = body(i);
+    } catch (const no_sample&) {
+      failed.store(true, std::memory_order_relaxed);
+      ready.fetch_add(1, std::memory_order_relaxed);
+    }
+  };
+  try {
+    for (unsigned i = 0; i < cpus.size(); ++i) threads.emplace_back(member, i);
+  } catch (const std::system_error&) {
+    failed.store(true, std::memory_order_relaxed);
+  }
+  const auto give_up = steady::now() + patience;
+  while (ready.load(std::memory_order_relaxed) < threads.size() && steady::now() < give_up) std::this_thread::yield();
+  if (ready.load(std::memory_order_relaxed) < cpus.size()) failed.store(true, std::memory_order_relaxed);
+  const auto start = steady::now();
+  go.store(true, std::memory_order_relaxed);
+  if (!failed.load(std::memory_order_relaxed)) std::this_thread::sleep_for(window);
+  on.over.store(true, std::memory_order_relaxed);
+  out.wall_ns = nanoseconds(steady::now() - start);
+  for (auto& one : threads) one.join();
+  if (failed) throw no_sample("the processors that it needs cannot be had at once");
+  return out;
+}
+
+auto until_over(const ground& on) {
+  return [&on] { return !on.over.load(std::memory_order_relaxed); };
+}
+
+double per_operation(double wall_ns, std::uint64_t done) {
+  if (done == 0) throw no_sample("nothing was done in its time");
+  return wall_ns / static_cast<double>(done);
+}
+
+}  // namespace
+
+struct pinned::mask {
+  cpu_set_t* set = nullptr;
+  std::size_t bytes = 0;
+  ~mask() { CPU_FREE(set); }
+};
+
+pinned::pinned(int cpu) : before_(std::make_unique<mask>()) {
+  constexpr std::size_t most = 8192;
+  before_->set = CPU_ALLOC(most);
+  before_->bytes = CPU_ALLOC_SIZE(most);
+  mask one;
+  one.set = CPU_ALLOC(most);
+  if (before_->set == nullptr || one.set == nullptr) throw no_sample("there is no memory left");
+  CPU_ZERO_S(before_->bytes, one.set);
+  CPU_SET_S(static_cast<std::size_t>(cpu), before_->bytes, one.set);
+  if (::sched_getaffinity(0, before_->bytes, before_->set) != 0 || ::sched_setaffinity(0, before_->bytes, one.set) != 0)
+    throw no_sample("processor " + std::to_string(cpu) + " cannot be used");
+}
+
+pinned::~pinned() { ::sched_setaffinity(0, before_->bytes, before_->set); }
+
+double load_ns() {
+  return per_call(200'000, [] { (void)own_word; });
+}
+
+double store_ns() {
+  return per_call(200'000, [] { own_word = 1; });
+}
+
+double rmw_ns() {
+  alignas(256) static std::atomic<std::uint32_t> word{0};
+  return per_call(50'000, [] { word.fetch_add(1, std::memory_order_relaxed); });
+}
+
+double fence_ns() {
+  return per_call(50'000, [] { std::atomic_thread_fence(std::memory_order_seq_cst); });
+}
+
+double pause_ns() {
+  return per_call(10'000, [] {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    asm volatile("isb" ::: "memory");
+#else
+    asm volatile("" ::: "memory");
+#endif
+  });
+}
+
+double system_call_ns() {
+  return per_call(2'000, [] { (void)::getppid(); });
+}
+
+namespace {
+constexpr std::size_t chain_bytes = 128U << 20;
+constexpr std::size_t line_words = 16;  // of 4 bytes
+}  // namespace
+
+void memory_chain::release::operator()(std::uint32_t* memory) const { ::munmap(memory, chain_bytes); }
+
+memory_chain::memory_chain() try {
+  void* memory = ::mmap(nullptr, chain_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) throw std::bad_alloc();
+  next_.reset(static_cast<std::uint32_t*>(memory));
+  ::madvise(memory, chain_bytes, MADV_HUGEPAGE);  // where there are none, page walks are part of the figure
+  std::vector<std::uint32_t> order(chain_bytes / (line_words * sizeof(std::uint32_t)));
+  std::iota(order.begin(), order.end(), 0U);
+  std::shuffle(order.begin(), order.end(), std::minstd_rand(1));
+  for (std::size_t k = 0; k < order.size(); ++k) next_.get()[order[k] * line_words] = order[(k + 1) % order.size()];
+  at_ = order[0];
+} catch (const std::bad_alloc&) {
+  throw no_sample("there are no 128 MiB of memory for it");
+}
+
+double memory_chain::sample_ns() {
+  constexpr unsigned steps = 20'000;
+  std::uint32_t at = at_;
+  const auto start = steady::now();
+  for (unsigned k = 0; k < steps; ++k) at = next_.get()[at * line_words];
+  const auto took = steady::now() - start;
+  at_ = at;
+  return nanoseconds(took) / steps;
+}
+
+double contended_add_ns(std::span<const int> cpus) {
+  const auto on = std::make_unique<ground>();
+  const auto r = together(*on, cpus, [&](unsigned) { return contended_add(*on, until_over(*on)); });
+  return per_operation(r.wall_ns, std::accumulate(r.done.begin(), r.done.end(), std::uint64_t{0}));
+}
+
+double ping_pong_ns(int one, int other) {
+  const auto on = std::make_unique<ground>();
+  const int cpus[] = {one, other};
+  const auto r = together(*on, cpus, [&](unsigned i) { return ping_pong(*on, i, until_over(*on)); });
+  return per_operation(r.wall_ns, r.done[0] + r.done[1]);
+}
+
+double cas_hand_over_ns(int one, int other) {
+  const auto on = std::make_unique<ground>();
+  const int cpus[] = {one, other};
+  const auto r = together(*on, cpus, [&](unsigned i) { return cas_hand_over(*on, i, until_over(*on)); });
+  return per_operation(r.wall_ns, r.done[0] + r.done[1]);
+}
+
+double false_sharing_ns(int one, int other) {
+  const auto on = std::make_unique<ground>();
+  const int cpus[] = {one, other};
+  const auto r = together(*on, cpus, [&](unsigned i) { return false_sharing(*on, i, until_over(*on)); });
+  return 2 * per_operation(r.wall_ns, r.done[0] + r.done[1]);
+}
+
+writer_and_reader write_and_read_ns(int writer, int reader) {
+  const auto on = std::make_unique<ground>();
+  const int cpus[] = {writer, reader};
+  const auto r = together(*on, cpus, [&](unsigned i) {
+    return i == 0 ? write_to_reader(*on, until_over(*on)) : read_of_written(*on, until_over(*on));
+  });
+  return {per_operation(r.wall_ns, r.done[0]), per_operation(r.wall_ns, r.done[1])};
+}
+
+}  // namespace contend::calibration

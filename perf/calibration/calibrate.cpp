@@ -32,18 +32,22 @@ constexpr unsigned most_rounds = 9;
 constexpr unsigned least_rounds = 3;
 constexpr unsigned pairs_per_reach = 6;
 constexpr std::size_t most_threads = 8;
+constexpr double moved = 2.5;  ///< most ÷ least of ping_pong above which its median means little
 
 struct samples {
   std::map<std::string, std::vector<double>> of;
   std::map<std::string, std::string> why_not;
 
-  /// Runs one probe; what keeps it from running is noted.
+  /// Runs one probe, up to six times until it gives a sample; what keeps it from that is noted.
   template <class Probe>
   void take(const std::string& name, Probe probe) {
-    try {
-      probe();
-    } catch (const no_sample& why) {
-      why_not[name] = why.what();
+    for (unsigned attempt = 0; attempt < 6; ++attempt) {
+      try {
+        probe();
+        return;
+      } catch (const no_sample& why) {
+        why_not[name] = why.what();
+      }
     }
   }
   void add(const std::string& name, double ns) {
@@ -103,7 +107,7 @@ void one_thread(samples& all, int cpu, std::optional<memory_chain>& chain) {
 }
 
 void two_threads(samples& all, std::pair<int, int> cpus, reach how_far) {
-  const auto [one, other] = cpus;
+  const int one = cpus.first, other = cpus.second;
   const auto name = [&](const char* probe) { return joined({probe, ".", name_of(how_far)}); };
   const auto take = [&](const char* probe, double (*body)(int, int)) {
     all.take(name(probe), [&] { all.add(name(probe), body(one, other)); });
@@ -254,6 +258,14 @@ json calibration_json(const figures& found, const host_facts& host, const cohere
         "This is a virtual machine: its processors may move at any time and these figures with them, which processors "
         "share a cache is what the hypervisor says, and waking one that is idle goes through the hypervisor. Calibrate "
         "in the same minutes in which you compare.");
+  for (const char* how_far : {"near", "far", "remote"}) {
+    const auto at = found.find(joined({"ping_pong.", how_far}));
+    if (at == found.end() || !at->second.median || at->second.high <= moved * at->second.low) continue;
+    out["caveats"].push_back(
+        joined({"Cores that are ", how_far, " were ", plain(at->second.low), " to ", plain(at->second.high),
+                " ns apart, pairs and rounds taken together: they moved meanwhile, or share less "
+                "than the machine says. The medians stand for none of them; calibrate again."}));
+  }
   json& probes = out["probes"] = json::object();
   for (const auto& [name, one] : found) {
     json& entry = probes[name];

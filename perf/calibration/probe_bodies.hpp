@@ -17,13 +17,19 @@ struct ground {
 /// Operations between two looks at the end.
 inline constexpr unsigned batch = 64;
 
+/// The next turn of a loop that the compiler neither unrolls nor merges, so that every compiler's probes are alike.
+inline void next(unsigned& turn) noexcept {
+  asm volatile("" : "+r"(turn) : : "memory");
+  ++turn;
+}
+
 /// Every body runs until go_on() is false and returns how many operations it has done.
 
 template <class GoOn>
 std::uint64_t contended_add(ground& on, GoOn go_on) {
   std::uint64_t done = 0;
   for (; go_on(); done += batch)
-    for (unsigned k = 0; k < batch; ++k) on.word.fetch_add(1, std::memory_order_relaxed);
+    for (unsigned k = 0; k < batch; next(k)) on.word.fetch_add(1, std::memory_order_relaxed);
   return done;
 }
 
@@ -32,7 +38,7 @@ template <class GoOn>
 std::uint64_t cas_hand_over(ground& on, unsigned thread, GoOn go_on) {
   std::uint64_t done = 0;
   while (go_on())
-    for (unsigned k = 0; k < batch; ++k) {
+    for (unsigned k = 0; k < batch; next(k)) {
       std::uint32_t expected = thread;
       done += on.word.compare_exchange_strong(expected, 1 - thread, std::memory_order_relaxed);
     }
@@ -44,7 +50,7 @@ template <class GoOn>
 std::uint64_t ping_pong(ground& on, unsigned thread, GoOn go_on) {
   std::uint64_t done = 0;
   while (go_on())
-    for (unsigned k = 0; k < batch; ++k) {
+    for (unsigned k = 0; k < batch; next(k)) {
       const std::uint32_t ball = on.word.load(std::memory_order_relaxed);
       if ((ball & 1) != thread) continue;
       on.word.store(ball + 1, std::memory_order_relaxed);
@@ -57,7 +63,7 @@ template <class GoOn>
 std::uint64_t false_sharing(ground& on, unsigned thread, GoOn go_on) {
   std::uint64_t done = 0;
   for (; go_on(); done += batch)
-    for (unsigned k = 0; k < batch; ++k) on.beside[thread] = k;
+    for (unsigned k = 0; k < batch; next(k)) on.beside[thread] = k;
   return done;
 }
 
@@ -65,7 +71,7 @@ template <class GoOn>
 std::uint64_t write_to_reader(ground& on, GoOn go_on) {
   std::uint64_t done = 0;
   for (; go_on(); done += batch)
-    for (unsigned k = 0; k < batch; ++k) on.word.store(k, std::memory_order_relaxed);
+    for (unsigned k = 0; k < batch; next(k)) on.word.store(k, std::memory_order_relaxed);
   return done;
 }
 
@@ -73,7 +79,7 @@ template <class GoOn>
 std::uint64_t read_of_written(ground& on, GoOn go_on) {
   std::uint64_t done = 0;
   for (; go_on(); done += batch)
-    for (unsigned k = 0; k < batch; ++k) (void)on.word.load(std::memory_order_relaxed);
+    for (unsigned k = 0; k < batch; next(k)) (void)on.word.load(std::memory_order_relaxed);
   return done;
 }
 

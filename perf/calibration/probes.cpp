@@ -4,6 +4,7 @@
 
 #include <sched.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -23,12 +24,20 @@ namespace contend::calibration {
 namespace {
 
 using steady = std::chrono::steady_clock;
-constexpr std::chrono::milliseconds window{6};
+constexpr std::chrono::milliseconds window{2};
 constexpr std::chrono::milliseconds patience{500};
+constexpr double enough_of_it = 0.9;  ///< share of the window that each thread has to run
 
 alignas(256) volatile std::uint64_t own_word = 0;
 
 double nanoseconds(steady::duration time) { return std::chrono::duration<double, std::nano>(time).count(); }
+
+/// Processor time of the calling thread.
+double own_cpu_ns() {
+  timespec time{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) * 1e9 + static_cast<double>(time.tv_nsec);
+}
 
 /// ns per call of `operation`: the median of five bursts, after one that warms up.
 template <class Operation>
@@ -36,7 +45,7 @@ double per_call(unsigned calls, Operation operation) {
   std::vector<double> bursts;
   for (unsigned burst = 0; burst < 6; ++burst) {
     const auto start = steady::now();
-    for (unsigned k = 0; k < calls; ++k) operation();
+    for (unsigned k = 0; k < calls; next(k)) operation();
     if (burst > 0) bursts.push_back(nanoseconds(steady::now() - start) / calls);
   }
   std::nth_element(bursts.begin(), bursts.begin() + 2, bursts.end());
@@ -54,6 +63,7 @@ team_result together(ground& on, std::span<const int> cpus, const std::function<
   out.done.resize(cpus.size());
   std::atomic<unsigned> ready{0};
   std::atomic<bool> go{false}, failed{false};
+  std::vector<double> ran_ns(cpus.size());
   std::vector<std::thread> threads;
   const auto member = [&](unsigned i) {
     try {
@@ -61,7 +71,10 @@ team_result together(ground& on, std::span<const int> cpus, const std::function<
       ready.fetch_add(1, std::memory_order_relaxed);
       // Relaxed: the results travel through join().
       while (!go.load(std::memory_order_relaxed)) std::this_thread::yield();
-      if (!failed.load(std::memory_order_relaxed)) out.done[i] = body(i);
+      if (failed.load(std::memory_order_relaxed)) return;
+      const double before = own_cpu_ns();
+      out.done[i] = body(i);
+      ran_ns[i] = own_cpu_ns() - before;
     } catch (const no_sample&) {
       failed.store(true, std::memory_order_relaxed);
       ready.fetch_add(1, std::memory_order_relaxed);
@@ -82,6 +95,8 @@ team_result together(ground& on, std::span<const int> cpus, const std::function<
   out.wall_ns = nanoseconds(steady::now() - start);
   for (auto& one : threads) one.join();
   if (failed) throw no_sample("the processors that it needs cannot be had at once");
+  if (*std::min_element(ran_ns.begin(), ran_ns.end()) < enough_of_it * out.wall_ns)
+    throw no_sample("other programs hold the processors that it needs");
   return out;
 }
 
@@ -122,7 +137,9 @@ double load_ns() {
 }
 
 double store_ns() {
-  return per_call(200'000, [] { own_word = 1; });
+  std::uint64_t value = 1;
+  asm volatile("" : "+r"(value));  // in a register
+  return per_call(200'000, [value] { own_word = value; });
 }
 
 double rmw_ns() {

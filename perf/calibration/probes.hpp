@@ -53,7 +53,7 @@ class memory_chain {
 };
 
 /// Threads pinned to `cpus` that all do the same for some milliseconds: ns of wall time per operation of all of them
-/// together. Throws no_sample.
+/// together. Throws no_sample, also if one of them had its processor for less than nine tenths of the time.
 [[nodiscard]] double contended_add_ns(std::span<const int> cpus);
 /// Two threads, one way.
 [[nodiscard]] double ping_pong_ns(int one, int other);

@@ -126,6 +126,15 @@ TEST(calibration_json, has_figure_model_and_residual_or_the_reason) {
   EXPECT_TRUE(calibration_json(found, host, local)["caveats"].empty());
 }
 
+TEST(calibration_json, cores_that_moved_meanwhile_are_a_caveat) {
+  figures found{{"ping_pong.near", {100, 60, 140, 9, ""}}};
+  EXPECT_TRUE(calibration_json(found, {}, zen4())["caveats"].empty());
+  found["ping_pong.near"].low = 35;
+  const auto caveats = calibration_json(found, {}, zen4())["caveats"];
+  ASSERT_EQ(caveats.size(), 1U);
+  EXPECT_EQ(caveats[0].get<std::string>().substr(0, 46), "Cores that are near were 35.0 to 140.0 ns apar");
+}
+
 TEST(calibration_json, in_a_machines_file_it_is_read_and_written_again) {
   machine local = fit({{"rmw", of(2.2)}}, {}, zen4());
   local.calibration = calibration_json({{"rmw", of(2.2)}}, {}, local).dump();

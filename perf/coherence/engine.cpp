@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstdlib>
 #include <utility>
 
 namespace contend::coherence {
@@ -46,8 +47,9 @@ void ready_queue::sink(std::size_t at) {
   }
 }
 
-engine::engine(const machine& description, unsigned count)
-    : m(description), model(description, count + 1), threads(count + 1) {
+engine::engine(const machine& description, unsigned count, const schedule_options& options)
+    : m(description), model(description, count + 1), threads(count + 1), schedule(options, count + 1) {
+  if (options.weak) weak = std::make_unique<weak_memory>(options.seed, count + 1);
   for (unsigned i = 0; i < threads.size(); ++i) threads[i].core = i;
 }
 
@@ -67,6 +69,7 @@ void engine::resume(ready_queue::entry next) {
 }
 
 void engine::in_order() {
+  if (schedule.serial()) return serial_turn();
   sim_thread& me = *running;
   while (!queue.empty()) {
     const ready_queue::entry mine{me.clock, me.core, me.turn};
@@ -95,6 +98,7 @@ void engine::not_too_far_ahead() {
 }
 
 void engine::block() {
+  if (schedule.serial()) return serial_block();
   sim_thread& me = *running;
   for (;;) {
     if (queue.empty()) stop_stuck("every thread waits for another one");
@@ -116,7 +120,73 @@ void engine::block() {
 
 void engine::ready(sim_thread& one, picoseconds when) {
   ++one.turn;
+  if (schedule.serial()) {
+    runnable_.push_back(one.core);
+    schedule.changed();
+    return;
+  }
   queue.push({when, one.core, one.turn});
+}
+
+void engine::release_due() {
+  while (!queue.empty() && (queue.top().when <= running->clock || queue.top().turn != threads[queue.top().core].turn)) {
+    const auto due = queue.pop();
+    sim_thread& one = threads[due.core];
+    if (due.turn != one.turn) continue;
+    if (one.parked_on != nullptr) {
+      one.timed_out = true;
+      one.parked_on = nullptr;
+    }
+    ++one.turn;
+    runnable_.push_back(one.core);
+    schedule.changed();
+  }
+}
+
+void engine::serial_switch(unsigned next) {
+  threads[next].clock = std::max(threads[next].clock, running->clock);
+  resume({threads[next].clock, next, threads[next].turn});
+}
+
+void engine::serial_turn() {
+  sim_thread& me = *running;
+  if (me.clock > give_up) stop_stuck("virtual time ran out");
+  release_due();
+  if (runnable_.empty()) return;
+  const unsigned next = schedule.next(me.core, true, runnable_);
+  if (next == me.core) return;
+  *std::find(runnable_.begin(), runnable_.end(), next) = me.core;
+  serial_switch(next);
+}
+
+void engine::serial_block() {
+  sim_thread& me = *running;
+  release_due();
+  if (runnable_.empty()) {
+    if (queue.empty()) stop_stuck("every thread waits for another one");
+    me.clock = queue.top().when;  // nobody could run before
+    if (me.clock > give_up) stop_stuck("virtual time ran out");
+    release_due();
+  }
+  const unsigned next = schedule.next(me.core, false, runnable_);
+  runnable_.erase(std::find(runnable_.begin(), runnable_.end(), next));
+  if (next != me.core) serial_switch(next);
+}
+
+void engine::stop() {
+  sim_thread& me = *running;
+  running = nullptr;
+  switch_fiber(me.memory->context, outside);
+  std::abort();  // nobody switches back
+}
+
+void engine::stop_stuck(const char* why) {
+  stuck_because = why;
+  stop();
+}
+
+void engine::stop_if_raced() {
+  if (weak->raced()) stop();
 }
 
 void engine::leave() {
@@ -136,6 +206,15 @@ void engine::settle(const void* address) {
 
 void engine::access(std::uint64_t address, unsigned size, access_kind kind) {
   ++model.counts().accesses;
+  if (schedule.serial()) {
+    running->clock += kind == access_kind::load ? m.load : kind == access_kind::store ? m.store : m.rmw;
+    schedule.step(running->core, address, kind == access_kind::load);
+    return serial_turn();
+  }
+  if (schedule.kind() == schedule_kind::jitter) {
+    running->clock += schedule.delay();
+    in_order();
+  }
   const std::uint64_t in_line = address & (m.line_size - 1);
   if (in_line + size <= m.line_size) return one_line(address, size, kind);
   for (std::uint64_t end = address + size; address < end;) {
@@ -219,6 +298,10 @@ void engine::drain() {
 }
 
 bool engine::atomic_store(void* address, unsigned size, std::uint64_t value) {
+  if (schedule.serial()) {
+    access(reinterpret_cast<std::uint64_t>(address), size, access_kind::store);
+    return true;
+  }
   sim_thread& me = *running;
   ++model.counts().accesses;
   const auto at = reinterpret_cast<std::uint64_t>(address);

@@ -9,7 +9,9 @@
 
 #include "fiber.hpp"
 #include "model.hpp"
+#include "schedule.hpp"
 #include "simulation.hpp"
+#include "weak.hpp"
 
 namespace contend::coherence {
 
@@ -56,7 +58,7 @@ class ready_queue {
 
 class engine {
  public:
-  engine(const machine& m, unsigned threads);
+  engine(const machine& m, unsigned threads, const schedule_options& options);
 
   /// One access to memory that the calling hook is about to make. Returns when it is the thread's turn to make it.
   void access(std::uint64_t address, unsigned size, access_kind kind);
@@ -77,15 +79,22 @@ class engine {
 
   void block();  ///< until made ready by somebody else
   void ready(sim_thread& one, picoseconds when);
+  /// The calling thread has done nothing but look, or wait.
+  void spun() noexcept { schedule.spun(running->core); }
+  /// Ends the run from within a thread: a data race was seen.
+  void stop_if_raced();
   void leave();  ///< the calling thread is through
   [[noreturn]] void stop_stuck(const char* why);
   /// Why it stopped and where each thread was last seen. To be called outside of the threads.
   [[nodiscard]] std::string stuck_where() const;
+  [[nodiscard]] std::string race_where() const;
 
   const machine& m;
   cache_model model;
   std::vector<sim_thread> threads;
   ready_queue queue;
+  scheduler schedule;
+  std::unique_ptr<weak_memory> weak;  ///< or nullptr: atomics are sequentially consistent
   sim_thread* running = nullptr;
   fiber_context outside;
   unsigned alive = 0;
@@ -101,6 +110,12 @@ class engine {
   void miss(line& l, access_kind kind, byte_mask bytes);
   void remember_store(picoseconds done);
   void resume(ready_queue::entry next);
+  void serial_turn();
+  void serial_block();
+  void serial_switch(unsigned next);
+  void release_due();
+  [[noreturn]] void stop();
+  std::vector<unsigned> runnable_;  ///< of a serial schedule: who else could run
 
   static constexpr std::size_t recent_lines = 1024;
   line* recent_[recent_lines] = {};

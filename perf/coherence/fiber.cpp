@@ -4,12 +4,14 @@
 #include "fiber.hpp"
 
 #include <sys/auxv.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <system_error>
+#include <vector>
 
 #if defined(__x86_64__)
 #include <asm/prctl.h>
@@ -134,34 +136,47 @@ std::optional<fiber_part> fiber_part_at(const void* address) noexcept {
                     reinterpret_cast<const void*>(region + number * stride + stack_end)};
 }
 
+namespace {
+
+/// The region of a number. It stays mapped when the fiber has gone: the next one of that number takes it as it is.
+char* memory_of(unsigned number) {
+  static std::vector<bool> mapped;
+  char* const at = reinterpret_cast<char*>(region + number * stride);
+  if (number < mapped.size() && mapped[number]) return at;
+  if (::mmap(at, stride, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1,
+             0) == MAP_FAILED)
+    fail(errno, "cannot map the memory of a simulated thread at its fixed address");
+  ::mprotect(at, guard, PROT_NONE);
+  if (mapped.size() <= number) mapped.resize(number + 1);
+  mapped[number] = true;
+  return at;
+}
+
+}  // namespace
+
 void* fiber_memory::lend(void* self) {
   auto* const mine = static_cast<fiber_memory*>(self);
   mine->context.thread_pointer = thread_pointer();
   mine->thread_id = static_cast<int>(::syscall(SYS_gettid));
   ::sem_post(&mine->lent_);
-  while (::sem_wait(&mine->done_) != 0) {
+  // Not by a call that is a simulated thread's when it has this storage: the simulation may have begun by now.
+  for (std::uint64_t done = 0; ::read(mine->done_, &done, sizeof done) != sizeof done;) {
   }
   return nullptr;
 }
 
-fiber_memory::fiber_memory(unsigned number, void (*entry)()) {
-  void* const at = reinterpret_cast<void*>(region + number * stride);
-  memory_ = static_cast<char*>(::mmap(at, stride, PROT_READ | PROT_WRITE,
-                                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0));
-  if (memory_ == MAP_FAILED) fail(errno, "cannot map the memory of a simulated thread at its fixed address");
-  ::mprotect(memory_, guard, PROT_NONE);
+fiber_memory::fiber_memory(unsigned number, void (*entry)()) : memory_(memory_of(number)) {
   ::sem_init(&lent_, 0, 0);
-  ::sem_init(&done_, 0, 0);
+  done_ = ::eventfd(0, EFD_CLOEXEC);
+  if (done_ < 0) fail(errno, "cannot make the event that ends a simulated thread");
   pthread_attr_t attributes;
   ::pthread_attr_init(&attributes);
   ::pthread_attr_setstack(&attributes, memory_ + stack_end, stride - stack_end);
   const int error = ::pthread_create(&lender_, &attributes, &lend, this);
   ::pthread_attr_destroy(&attributes);
   if (error != 0) {
-    ::munmap(memory_, stride);
+    ::close(done_);
     fail(error, "cannot start the thread that lends a simulated one its thread-local storage");
-  }
-  while (::sem_wait(&lent_) != 0) {
   }
   auto* top = reinterpret_cast<std::uint64_t*>(memory_ + stack_end);
 #if defined(__x86_64__)
@@ -176,12 +191,18 @@ fiber_memory::fiber_memory(unsigned number, void (*entry)()) {
   context.stack_pointer = top;
 }
 
+void fiber_memory::await() {
+  while (::sem_wait(&lent_) != 0) {
+  }
+}
+
 fiber_memory::~fiber_memory() {
-  ::sem_post(&done_);
+  const std::uint64_t done = 1;
+  while (::write(done_, &done, sizeof done) != sizeof done) {
+  }
   ::pthread_join(lender_, nullptr);
   ::sem_destroy(&lent_);
-  ::sem_destroy(&done_);
-  ::munmap(memory_, stride);
+  ::close(done_);
 }
 
 }  // namespace contend::coherence

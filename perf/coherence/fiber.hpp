@@ -36,6 +36,8 @@ class fiber_memory {
  public:
   /// The context starts at entry(), which never returns.
   fiber_memory(unsigned number, void (*entry)());
+  /// To be called once, before somebody switches to the context: by then many threads may have started side by side.
+  void await();
   ~fiber_memory();
   fiber_memory(const fiber_memory&) = delete;
   fiber_memory& operator=(const fiber_memory&) = delete;
@@ -47,7 +49,7 @@ class fiber_memory {
   char* memory_ = nullptr;
   pthread_t lender_{};
   sem_t lent_{};
-  sem_t done_{};
+  int done_ = -1;  ///< an eventfd
 };
 
 }  // namespace contend::coherence

@@ -21,6 +21,12 @@ void at(const volatile void* address, std::size_t size, access_kind kind, const 
   watching = false;
   current->running->last_access = from;
   current->access(reinterpret_cast<std::uint64_t>(address), static_cast<unsigned>(size), kind);
+  if (current->weak) {
+    current->weak->wide({current->running->core, reinterpret_cast<std::uint64_t>(address), static_cast<unsigned>(size),
+                         std::memory_order_seq_cst, from},
+                        kind != access_kind::load);
+    current->stop_if_raced();
+  }
   watching = true;
 }
 

@@ -47,14 +47,6 @@ void enter_thread() {
 
 }  // namespace
 
-void engine::stop_stuck(const char* why) {
-  stuck_because = why;
-  sim_thread& me = *running;
-  running = nullptr;
-  switch_fiber(me.memory->context, outside);
-  std::abort();
-}
-
 std::string engine::stuck_where() const {
   std::string told = stuck_because;
   for (const auto& one : threads) {
@@ -69,7 +61,16 @@ std::string engine::stuck_where() const {
   return told;
 }
 
-simulation::simulation(const machine& m, unsigned threads) {
+std::string engine::race_where() const {
+  const auto told = [](const race::side& one) {
+    return "thread " + std::to_string(one.thread) + (one.write ? " wrote at " : " read at ") + place_of(one.place) +
+           (one.atomic ? ", atomically" : "");
+  };
+  const race& seen = *weak->raced();
+  return "data race: " + told(seen.first) + "; " + told(seen.second) + "; neither happens before the other";
+}
+
+simulation::simulation(const machine& m, unsigned threads, const schedule_options& options) {
   if (threads == 0 || threads > std::min(m.cores, max_cores))
     throw std::invalid_argument("threads: " + std::to_string(threads) + " is no number of threads for '" + m.name +
                                 "'; expected 1 to " + std::to_string(std::min(m.cores, max_cores)));
@@ -77,7 +78,7 @@ simulation::simulation(const machine& m, unsigned threads) {
   posix::link_posix();
   posix::link_clocks();
   posix::check_interposed();
-  current = new engine(m, threads);
+  current = new engine(m, threads, options);
 }
 
 simulation::~simulation() {
@@ -93,11 +94,12 @@ void simulation::run(const std::function<void(unsigned)>& body, const std::funct
   e.body = &body;
   e.conductor = &conductor;
   e.give_up = give_up;
-  for (auto& one : e.threads) {
-    one.memory = std::make_unique<fiber_memory>(one.core, &enter_thread);
-    e.queue.push({0, one.core, one.turn});
+  e.alive = static_cast<unsigned>(conductor ? e.threads.size() : e.threads.size() - 1);
+  for (unsigned i = 0; i < e.alive; ++i) {
+    e.threads[i].memory = std::make_unique<fiber_memory>(i, &enter_thread);
+    e.queue.push({0, i, e.threads[i].turn});
   }
-  e.alive = static_cast<unsigned>(e.threads.size());
+  for (unsigned i = 0; i < e.alive; ++i) e.threads[i].memory->await();
   e.outside.thread_pointer = thread_pointer();
   const auto first = e.queue.pop();
   e.running = &e.threads[first.core];
@@ -105,6 +107,7 @@ void simulation::run(const std::function<void(unsigned)>& body, const std::funct
   switch_fiber(e.outside, e.running->memory->context);
   e.running = nullptr;
   for (const auto* l : e.model.lines()) e.model.settle(const_cast<line&>(*l), std::numeric_limits<picoseconds>::max());
+  if (e.weak && e.weak->raced()) throw data_race(e.race_where());
   if (!e.stuck_because.empty()) throw stuck(e.stuck_where());
   for (const auto& one : e.threads)
     if (one.thrown) std::rethrow_exception(one.thrown);
@@ -126,6 +129,12 @@ void sleep_until(picoseconds when) noexcept {
   const apart here;
   engine& e = *current;
   e.drain();
+  if (e.schedule.serial()) {
+    if (when <= e.running->clock) return e.in_order();
+    e.spun();
+    e.queue.push({when, e.running->core, ++e.running->turn});
+    return e.block();
+  }
   e.running->clock = std::max(e.running->clock, when);
   e.in_order();
 }
@@ -135,6 +144,7 @@ void relax() noexcept {
   const apart here;
   ++current->model.counts().spins;
   current->running->clock += current->m.pause;
+  current->spun();
   current->in_order();
 }
 
@@ -142,12 +152,14 @@ void yield() noexcept {
   if (!simulating()) return;
   const apart here;
   current->running->clock += current->m.system_call;
+  current->spun();
   current->in_order();
 }
 
 void fence() noexcept {
   if (!simulating()) return;
   const apart here;
+  if (current->weak) current->weak->fence(current->running->core, std::memory_order_seq_cst);
   current->drain();
   current->running->clock += current->m.fence;
 }
@@ -206,6 +218,7 @@ void fence_everywhere() noexcept {
   const apart here;
   engine& e = *current;
   e.drain();
+  if (e.weak) e.weak->fence_all(e.running->core);
   e.running->clock += e.m.system_call;
   e.in_order();
   for (const auto& one : e.threads)

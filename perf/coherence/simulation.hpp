@@ -9,12 +9,19 @@
 
 #include "machine.hpp"
 #include "model.hpp"
+#include "schedule.hpp"
 
 namespace contend::coherence {
 
 /// All threads wait for each other, or they did not end in time, or one called what cannot be simulated; what() says
 /// which, and names each thread and where it is.
 class stuck : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// Two accesses that C++ leaves undefined were seen under a weak schedule; what() names both places.
+class data_race : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
@@ -26,14 +33,15 @@ class stuck : public std::runtime_error {
 class simulation {
  public:
   /// `threads`: 1 to the machine's cores; thread i runs on core i. Throws std::invalid_argument beyond.
-  simulation(const machine& m, unsigned threads);
+  /// `options`: in what order they run if not in that of virtual time.
+  simulation(const machine& m, unsigned threads, const schedule_options& options = {});
   ~simulation();
   simulation(const simulation&) = delete;
   simulation& operator=(const simulation&) = delete;
 
-  /// Calls body(i) as thread i, all from virtual time 0 on, and conductor() as one thread more, on a core of its own.
-  /// Returns when all are through. Throws stuck, and what a body threw. `give_up`: virtual time after which it is
-  /// stuck.
+  /// Calls body(i) as thread i, all from virtual time 0 on, and conductor() (if any) as one thread more, on a core of
+  /// its own. Returns when all are through. Throws stuck, data_race, and what a body threw. `give_up`: virtual time
+  /// after which it is stuck.
   void run(const std::function<void(unsigned)>& body, const std::function<void()>& conductor, picoseconds give_up);
 
   [[nodiscard]] cache_model& model() noexcept;

@@ -20,6 +20,7 @@ unsigned contend_virtual_cpu() noexcept { return contend::coherence::current_cor
 void contend_virtual_fence_all() noexcept {
   if (!contend::coherence::simulating()) return;
   contend::coherence::fence();
+  if (auto& weak = contend::coherence::current->weak) weak->fence_all(contend::coherence::current_core());
   contend::coherence::pass(contend::coherence::current->m.system_call + contend::coherence::current->m.wake);
 }
 

@@ -28,8 +28,8 @@ using host::joined;
 using json = nlohmann::ordered_json;
 using steady = std::chrono::steady_clock;
 
-constexpr unsigned most_rounds = 9;
-constexpr unsigned least_rounds = 3;
+constexpr unsigned most_rounds = 25;
+constexpr unsigned least_rounds = 5;
 constexpr unsigned pairs_per_reach = 6;
 constexpr std::size_t most_threads = 8;
 constexpr double moved = 2.5;  ///< most ÷ least of ping_pong above which its median means little

@@ -19,8 +19,8 @@ using say = std::function<void(const char* part)>;
 /// What is known about a machine's processors, as the model needs it. Pure.
 [[nodiscard]] host_facts facts_of(const host::topology& machine);
 
-/// Runs every probe once per round, nine rounds or until `budget` is over, at least three: what drifts, drifts for all
-/// alike. A probe that cannot run has no median and says why. Takes 2 to 4 s; must not overlap with a measurement.
+/// Runs every probe once per round, 25 rounds or until `budget` is over, at least five: what drifts, drifts for all
+/// alike. A probe that cannot run has no median and says why. Takes 1 to 3 s; must not overlap with a measurement.
 [[nodiscard]] figures measure(const host::topology& machine, const say& progress,
                               std::chrono::milliseconds budget = std::chrono::milliseconds(8'000));
 

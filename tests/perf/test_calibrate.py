@@ -48,7 +48,7 @@ def test_the_file_has_a_source_for_every_figure_and_the_probes_behind_it(written
             assert entry["source"], key
     calibration = machine["calibration"]
     assert calibration["taken"].endswith("Z")
-    assert calibration["rounds"] >= 3
+    assert calibration["rounds"] >= 5
     assert calibration["took_s"] > 0
     for name, probe in calibration["probes"].items():
         if probe["ns"] is None:
@@ -65,13 +65,13 @@ def test_it_takes_at_most_ten_seconds_by_its_own_account(written):
     """Not a measurement of speed: rounds end with their budget, so more than that is a probe that does not end."""
     said, _ = written
     assert 0 < said["took_s"] < 60
-    assert said["rounds"] <= 9
+    assert said["rounds"] <= 25
 
 
 def test_on_one_processor_it_says_what_could_not_run_and_takes_it_over(tmp_path):
     done = calibrate("--calibrate", "--results", tmp_path, "--json", one_processor=True)
     assert done.returncode == 0, done.stderr
-    assert "round 1 of 9" in done.stderr
+    assert "round 1 of 25" in done.stderr
     said = json.loads(done.stdout)
     assert said["not_measured"]["ping_pong.near"] == "this process may use one core only"
     machine = json.loads((tmp_path / "local.json").read_text())

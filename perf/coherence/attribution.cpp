@@ -188,6 +188,11 @@ std::string list_of(const std::vector<std::string>& names) {
   return out;
 }
 
+void prepare_names() {
+  (void)layout_index::of_program().type_named("");
+  (void)source_of(reinterpret_cast<const void*>(&prepare_names));
+}
+
 std::vector<line_report> top_lines(const cache_model& model, unsigned at_most) {
   std::vector<const line*> worst;
   for (const line* l : model.lines())

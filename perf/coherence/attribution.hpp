@@ -17,6 +17,10 @@ namespace contend::coherence {
 /// note_object() live. Byte for byte the same in every run.
 [[nodiscard]] std::vector<line_report> top_lines(const cache_model& model, unsigned at_most);
 
+/// Reads what top_lines() needs to know about the program. A process that forks others, each with a simulation, calls
+/// it before: then they need not, 10 to 100 ms each.
+void prepare_names();
+
 /// "shared_[0].a, shared_[1].a, shared_[2].a, end" → "shared_[0–2].a, end"; at most some, and how many more.
 [[nodiscard]] std::string list_of(const std::vector<std::string>& names);
 

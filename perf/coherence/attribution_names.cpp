@@ -2,20 +2,18 @@
 // See attribution_names.hpp.
 #include "attribution_names.hpp"
 
-#include <cxxabi.h>
 #include <link.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <deque>
-#include <memory>
 #include <string_view>
 
 #include "engine.hpp"
 #include "fiber.hpp"
+#include "layout_symbols.hpp"
 #include "source_lines.hpp"
 
 extern "C" {
@@ -29,13 +27,6 @@ constexpr unsigned pointer_hops = 3;
 constexpr std::size_t pointer_blocks = 4'000;           // blocks that are looked through for pointers
 constexpr std::uint64_t pointer_bytes = 64 * 1024;      // of each
 constexpr std::uint64_t first_stack = 8 * 1024 * 1024;  // the usual limit of the first thread's stack
-
-std::string demangled(const char* name) {
-  int failed = 0;
-  const std::unique_ptr<char, decltype(&std::free)> text(abi::__cxa_demangle(name, nullptr, nullptr, &failed),
-                                                         &std::free);
-  return failed == 0 && text != nullptr ? text.get() : name;
-}
 
 /// What a function's local variable, or a class's own, is called there.
 std::string last_name(std::string_view name) {
@@ -175,14 +166,12 @@ std::optional<named_thing> namer::variable_at(std::uint64_t address) {
 }
 
 std::optional<named_thing> namer::symbol_at(std::uint64_t address) {
-  const std::string place = place_of(reinterpret_cast<const void*>(address));
-  const auto plus = place.rfind("+0x");
-  if (plus == std::string::npos) return std::nullopt;
+  const auto symbol = data_symbol_at(address);
+  if (!symbol.has_value()) return std::nullopt;
   named_thing out;
-  out.at = address - std::strtoull(place.c_str() + plus + 3, nullptr, 16);
-  out.size = address + 1 - out.at;
-  out.object = shortened_name(place.substr(0, plus));
-  out.prefix = out.object;
+  out.at = symbol->at;
+  out.size = symbol->size;
+  out.object = out.prefix = shortened_name(symbol->name);
   out.has_offsets = true;
   out.remark =
       layout_index::of_program().has_debug_information() ? "symbol without debug information" : "no debug information";

@@ -241,7 +241,7 @@ void engine::one_line(std::uint64_t address, unsigned size, access_kind kind) {
     const bool covers = (bytes.low & ~mine->bytes.low) == 0 && (bytes.high & ~mine->bytes.high) == 0;
     if (mine->kind == access_kind::store && mine->size == 0 &&
         (kind == access_kind::store || (kind == access_kind::load && covers))) {
-      cache_model::note(l, me.core, kind, bytes);
+      model.note(l, me.core, kind, bytes);
       if (kind == access_kind::store) {
         mine->bytes |= bytes;
         remember_store(mine->done);
@@ -342,7 +342,7 @@ bool engine::forwarded(const void* address, unsigned size, std::uint64_t* value)
   model.settle(l, me.clock);
   const transition* mine = cache_model::own(l, me.core);
   if (mine == nullptr || mine->size != size || mine->target != address) return false;
-  cache_model::note(l, me.core, access_kind::load, mine->bytes);
+  model.note(l, me.core, access_kind::load, mine->bytes);
   *value = mine->value;
   me.clock += m.load;
   return true;

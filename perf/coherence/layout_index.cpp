@@ -2,34 +2,20 @@
 // See layout_index.hpp.
 #include "layout_index.hpp"
 
-#include <cxxabi.h>
 #include <dwarf.h>
 #include <fcntl.h>
-#include <link.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <cstdlib>
-#include <memory>
+
+#include "layout_symbols.hpp"
 
 namespace contend::coherence {
 namespace {
 
 constexpr std::size_t no_scope = ~std::size_t{0};
-
-/// Where the program is loaded, relative to where it was linked: 0 unless it is position independent.
-std::uint64_t program_bias() {
-  std::uint64_t bias = 0;
-  ::dl_iterate_phdr(
-      [](dl_phdr_info* info, std::size_t, void* out) {
-        *static_cast<std::uint64_t*>(out) = info->dlpi_addr;
-        return 1;  // the first is the program
-      },
-      &bias);
-  return bias;
-}
 
 bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
 
@@ -63,13 +49,6 @@ bool is_arithmetic(std::string_view word) {
 void replace_all(std::string& in, std::string_view what, std::string_view with) {
   for (std::size_t at = 0; (at = in.find(what, at)) != std::string::npos; at += with.size())
     in.replace(at, what.size(), with);
-}
-
-std::string demangled(const char* name) {
-  int failed = 0;
-  const std::unique_ptr<char, decltype(&std::free)> text(abi::__cxa_demangle(name, nullptr, nullptr, &failed),
-                                                         &std::free);
-  return failed == 0 && text != nullptr ? text.get() : name;
 }
 
 const char* own_name(Dwarf_Die* die) {

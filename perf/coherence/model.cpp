@@ -165,8 +165,8 @@ transition* cache_model::own(line& l, unsigned core) {
   return nullptr;
 }
 
-void cache_model::note(line& l, unsigned core, access_kind kind, byte_mask bytes) {
-  if (l.sharing == nullptr) return;
+void cache_model::note(line& l, unsigned core, access_kind kind, byte_mask bytes) const {
+  if (l.sharing == nullptr || !counting_) return;
   byte_use& mine = l.sharing->noted[core];
   if (kind != access_kind::store) mine.read |= bytes;
   if (kind != access_kind::load) mine.wrote |= bytes;
@@ -188,6 +188,7 @@ void cache_model::apply(shared_line& l, const transition& t) {
   if (t.size != 0) write_value(t.target, t.size, t.value);
   core_view& mine = l.views[core];
   const auto count = [&](std::uint64_t event_counts::*what, std::uint64_t n = 1) {
+    if (!counting_) return;
     counts_.*what += n;
     l.counts.*what += n;
   };
@@ -224,7 +225,7 @@ void cache_model::apply(shared_line& l, const transition& t) {
     for (unsigned k = 0; k < cores_ && !vague; ++k) vague = others.test(k) && l.views[k].vague;
     if (mine.known && (wanted || !vague)) {
       count(wanted ? &event_counts::true_sharing : &event_counts::false_sharing);
-      put_down_to_site(l, t, wanted);
+      if (counting_) put_down_to_site(l, t, wanted);
     }
   }
   if (t.kind == access_kind::load) {
@@ -249,6 +250,7 @@ void cache_model::apply(shared_line& l, const transition& t) {
 
 void cache_model::reset_counts() {
   counts_ = {};
+  counting_ = true;
   for (auto& one : all_) {
     if (one.sharing == nullptr) continue;
     one.sharing->counts = {};

@@ -147,11 +147,14 @@ class cache_model {
   /// What `core` has under way on the line, or nullptr.
   static transition* own(line& l, unsigned core);
   /// Notes which bytes an access touches; request() does so itself.
-  static void note(line& l, unsigned core, access_kind kind, byte_mask bytes);
+  void note(line& l, unsigned core, access_kind kind, byte_mask bytes) const;
 
   [[nodiscard]] event_counts& counts() noexcept { return counts_; }
   /// Counting starts again from zero, for all lines.
   void reset_counts();
+  /// What happens from now on to lines is not counted or noted, until reset_counts(): transfers, invalidations,
+  /// upgrades, sharing, places and bytes stay as they are, while threads come to an end.
+  void stop_counting() noexcept { counting_ = false; }
   /// All lines, in the order of their first touch.
   [[nodiscard]] std::vector<const line*> lines() const;
   [[nodiscard]] unsigned line_size() const noexcept { return machine_.line_size; }
@@ -169,6 +172,7 @@ class cache_model {
   unsigned cores_;
   unsigned shift_;
   event_counts counts_;
+  bool counting_ = true;
   std::vector<line*> table_;  // open addressing, a power of two
   std::deque<line> all_;
 };

@@ -371,6 +371,55 @@ TEST(attribution, the_worst_line_comes_first_and_among_equals_the_first_that_was
   EXPECT_EQ(lines[1].label, "grid[0][0], grid[0][1]");
 }
 
+TEST(attribution, after_stop_counting_a_line_keeps_what_was_noted) {
+  const machine m = test_machine();
+  cache_model model(m, 2);
+  line& l = model.find(0x1000);
+  picoseconds now = 0;
+  const auto ask = [&](unsigned core, unsigned offset, const void* site) {
+    const auto out = model.request(l, core, access_kind::store, byte_mask::of(offset, 8), now += 1'000'000, 0, site);
+    model.settle(l, out.done);
+  };
+  const auto hand_over = [&](const void* site) {
+    ask(0, 0, site);
+    ask(1, 8, site);
+  };
+  int first = 0, second = 0, third = 0;
+  hand_over(&first);
+  hand_over(&first);
+  model.reset_counts();
+  hand_over(&second);
+  model.stop_counting();
+  hand_over(&third);
+  ASSERT_EQ(l.sharing->sites.size(), 1U);
+  EXPECT_EQ(l.sharing->sites[0].from, &second);
+  EXPECT_EQ(l.sharing->sites[0].false_sharing, 2U);
+  EXPECT_EQ(l.sharing->counts.line_transfers, 2U);
+  EXPECT_EQ(model.counts().line_transfers, 2U);
+  EXPECT_EQ(ranges(l.sharing->noted[1].wrote), (bytes{{8, 16}}));
+  model.reset_counts();
+  EXPECT_TRUE(ranges(l.sharing->noted[1].wrote).empty());
+  hand_over(&third);
+  EXPECT_EQ(l.sharing->counts.false_sharing, 2U) << "and counts again";
+}
+
+TEST(attribution, places_beyond_so_many_are_told_together) {
+  const machine m = test_machine();
+  cache_model model(m, 2);
+  line& l = model.find(0x1000);
+  static char places[2 * max_sites];
+  picoseconds now = 0;
+  for (unsigned i = 0; i < 2 * max_sites; ++i) {
+    const auto out = model.request(l, i % 2, access_kind::rmw, byte_mask::of(0, 8), now += 1'000'000, 0, &places[i]);
+    model.settle(l, out.done);
+  }
+  ASSERT_EQ(l.sharing->sites.size(), max_sites + 1);
+  EXPECT_EQ(l.sharing->sites.back().from, nullptr);
+  std::uint64_t sum = 0;
+  for (const auto& s : l.sharing->sites) sum += s.true_sharing + s.false_sharing;
+  EXPECT_EQ(sum, l.sharing->counts.true_sharing + l.sharing->counts.false_sharing);
+}
+
 TEST(attribution, json_is_per_operation_and_the_same_every_time) {
   const auto step = [](unsigned i) {
     if (i == 0)

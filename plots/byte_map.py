@@ -108,7 +108,7 @@ def _draw(shared: Shared, machine: str) -> Drawing:
     ax.set_xlim(-(EDGE + NAMES), BYTES + EDGE)
     ax.set_ylim(height, 0)
     _fields(ax, fields, labels, lane, above, byte)
-    _rows(ax, line, rows, above, byte)
+    _rows(ax, cell, line, rows, above, byte)
     drawing = Drawing(style.slug(cell.family, cell.workload, KIND, cell.primitive), KIND, cell.family, cell.workload,
                       figure, {})
     drawing.slices[cell.primitive] = Slice({"panel0"}, (0, top, width, height), f"Byte map of {line.label}, simulated",
@@ -128,12 +128,17 @@ def _fields(ax, fields: list, labels: list, lane: list[int], above: float, byte:
                 solid_capstyle="butt")
 
 
-def _rows(ax, line: Line, rows: list[Touched], top: float, byte: float) -> None:
+def _whose(cell: Cell, thread: int) -> str:
+    """The number after the last thread's is whoever starts and stops the others."""
+    return f"thread {thread}" if thread < cell.threads else "starter"
+
+
+def _rows(ax, cell: Cell, line: Line, rows: list[Touched], top: float, byte: float) -> None:
     """A row per thread: in the upper half of a byte's cell what it wrote, in the lower half what it read."""
     bottom = top + ROW * max(1, len(rows))
     for i, touched in enumerate(rows):
         y = top + i * ROW
-        ax.text(-5, y + ROW / 2, f"thread {touched.thread}", fontsize=7, ha="right", va="center", color=FAINT)
+        ax.text(-5, y + ROW / 2, _whose(cell, touched.thread), fontsize=7, ha="right", va="center", color=FAINT)
         for ranges, color, part, letter in ((touched.wrote, WROTE, 0, "W"), (touched.read, READ, 1, "r")):
             for start, end in ranges:
                 ax.add_patch(Rectangle((start * byte, y + part * ROW / 2), (end - start) * byte, ROW / 2,
@@ -165,7 +170,7 @@ def _said(ranges: tuple[tuple[int, int], ...]) -> str:
 def describe(shared: Shared) -> str:
     """The map in words."""
     line = shared.line
-    parts = [f"thread {t.thread} writes {_said(t.wrote)} and reads {_said(t.read)}" for t in line.touched]
+    parts = [f"{_whose(shared.cell, t.thread)} writes {_said(t.wrote)} and reads {_said(t.read)}" for t in line.touched]
     laid = [f"{f.name} at {a}–{b - 1}" for f, a, b in _visible(line)]
     hidden = f"; {line.threads_not_shown} more threads are not shown" if line.threads_not_shown else ""
     return (f"A line of {line.size} bytes with {', '.join(laid) or 'unnamed bytes'}. "

@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator
 
 from .style import FAINT, GRID, HATCH, INK, PAPER, YELLOW, Look
-from .svg import TITLE, Hint
+from .svg import HATCH_GROUP, TITLE, Hint
 
 SETTINGS = {
     "svg.fonttype": "none", "svg.hashsalt": "contend", "text.parse_math": False, "font.size": 7.5,
@@ -122,7 +122,7 @@ def hatch(ax: Axes, gap: float = 9.0) -> None:
         d = k * gap
         x += [max(0.0, d - height) / width, min(d, width) / width, math.nan]
         y += [min(d, height) / height, max(0.0, d - width) / height, math.nan]
-    ax.plot(x, y, transform=ax.transAxes, color=HATCH, linewidth=0.7, zorder=0.5, gid="hatch", scalex=False, scaley=False)
+    ax.plot(x, y, transform=ax.transAxes, color=HATCH, linewidth=0.7, zorder=0.5, gid=HATCH_GROUP, clip_on=False, scalex=False, scaley=False)
 
 
 def short(name: str, limit: int = 26) -> str:

@@ -14,6 +14,7 @@ from .record import Cell, PanelKey, Record
 from .svg import Slice
 
 STRIP = 1.32  # inches of a strip's cell
+MANY, WIDE = 8.0, 0.1  # simulated counts that go beyond MANY have a logarithmic axis, linear up to WIDE
 
 
 class Shown(NamedTuple):
@@ -85,6 +86,8 @@ def strips(record: Record, event: Shown, panels: dict[PanelKey, list[Cell]], mac
     grid = Grid(f"{family}: {workload} – {kind.titled(event.title)}", len(data), legend, height, bottom=bottom)
     drawing = Drawing(style.slug(family, workload, event.metric), event.metric, family, workload, grid.figure, {})
     top = max(v for series in data.values() for s in series for p in s.values for v in (p.value, p.high) if v is not None)
+    # With dozens of simulated threads some counts grow to hundreds, beside which 0.1, 1 and 4 would be one line.
+    least = WIDE if machine and event.least is None and top > MANY else event.least
     axes, spots = {}, {}
     for i, (key, series) in enumerate(data.items()):
         words = style.panel_words(key, panels) or style.constant_words([key])
@@ -97,7 +100,7 @@ def strips(record: Record, event: Shown, panels: dict[PanelKey, list[Cell]], mac
             if bottom < BOTTOM:
                 axes[key].set_xlabel("")  # as does the panel beside it
             _same_threads(axes[key], panels[key])
-        _axis(axes[key], "x" if single[key] else "y", event, top)
+        _axis(axes[key], "x" if single[key] else "y", least, top)
         drawing.slices[key] = Slice({f"panel{i}"}, box, f"{kind.title}, {workload} {words}".strip(),
                                     describe(kind, series, record))
     drawing.hints = lambda: locate(drawing, axes, spots)
@@ -133,14 +136,14 @@ def _fraction(value: float) -> str:
     return f"1/{whole // 1000}k" if whole >= 1000 else f"1/{whole}"
 
 
-def _axis(ax, name: str, event: Shown, top: float) -> None:
+def _axis(ax, name: str, least: float | None, top: float) -> None:
     axis = getattr(ax, f"{name}axis")
     set_scale, set_limits = getattr(ax, f"set_{name}scale"), getattr(ax, f"set_{name}lim")
-    if event.least is not None:
-        high = max(10 * event.least, top * 1.6)
-        set_scale("symlog", linthresh=event.least, linscale=0.5)
-        set_limits(-0.12 * event.least, high)
-        decades = [10.0**power for power in range(round(math.log10(event.least)), 6) if 10.0**power <= high]
+    if least is not None:
+        high = max(10 * least, top * 1.6)
+        set_scale("symlog", linthresh=least, linscale=0.5)
+        set_limits(-0.12 * least, high)
+        decades = [10.0**power for power in range(round(math.log10(least)), 6) if 10.0**power <= high]
         every = 1 if len(decades) <= 3 else 2
         axis.set_major_locator(FixedLocator([0.0, *decades[len(decades) % every:: every]]))
         axis.set_minor_locator(NullLocator())

@@ -205,4 +205,4 @@ def _frame(ax, quantity: Quantity, ticks: list[str], top: float) -> None:
     ax.set_ylabel(quantity.axis, labelpad=2)
     ax.grid(True, color=GRID, linewidth=0.5)
     ax.set_axisbelow(True)
-    ax.legend(loc="upper right", frameon=False, ncol=1, fontsize=6.5, borderaxespad=0.1, handlelength=2.2)
+    ax.legend(loc="upper right", frameon=True, facecolor=PAPER, framealpha=1, edgecolor="none", ncol=1, fontsize=6.5, borderaxespad=0.1, handlelength=2.2)

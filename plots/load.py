@@ -301,7 +301,7 @@ def _simulation(block: Any) -> Simulation | None:
     families = _optional(validation, "per_family", dict, f"{where}.validation") if validation else None
     return Simulation(
         _get(block, "machine", dict, where), _get(block, "line_size", int, where), _optional(block, "seed", int, where),
-        _get(block, "weak", bool, where), _optional(block, "compiler", str, where) or "",
+        bool(_optional(block, "weak", bool, where)), _optional(block, "compiler", str, where) or "",
         *(_optional(block, key, float, where) for key in ("accesses", "seconds")),
         _fidelity(validation, f"{where}.validation") if validation else None,
         {family: _fidelity(one, f"{where}.validation.per_family.{family}") for family, one in (families or {}).items()})

@@ -199,7 +199,7 @@ def _leaving(kind: Kind, series: list[Series], top: float | None) -> str:
 def _say(kind: Kind, name: str, point: Value) -> str:
     threads = f"{point.threads} thread{'s' if point.threads > 1 else ''}"
     if kind.machine:
-        return f"{name}, {threads}: {kind.text(point.value)}, simulated"
+        return f"{name}, {threads}: {kind.text(point.value)}{', simulated' if kind.scale == 'counts' else ''}"
     return f"{name}, {threads}: {kind.text(point.value)} [{kind.text(point.low)} … {kind.text(point.high)}]"
 
 
@@ -230,7 +230,7 @@ def draw_lines(ax: Axes, record: Record, kind: Kind, key: PanelKey, series: list
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xlabel("threads", labelpad=1)
     ax.set_ylabel(kind.axis, labelpad=2)
-    ax.grid(True, color=GRID, linewidth=0.5)
+    ax.grid(True, color=GRID, linewidth=0.5, clip_on=False)  # they end at the frame anyway; half of a strip is clip-path
     ax.set_axisbelow(True)
     _shade(ax, record, counts)
     if kind.machine:
@@ -247,8 +247,13 @@ def draw_lines(ax: Axes, record: Record, kind: Kind, key: PanelKey, series: list
         high = [math.nan if v.high is None else v.high for v in s.values]
         if kind.scale != "events" and not kind.machine:
             ax.fill_between(x, low, high, color=s.look.color, alpha=0.17, linewidth=0, gid=f"band{s.look.index}")
+        still = kind.scale == "events" and bool(kind.machine) and all(v.value in (0, None) for v in s.values)
         ax.plot(x, nan, color=s.look.color, marker=s.look.marker, markersize=4.2, linewidth=1.3,
-                linestyle=s.look.line, **edge(s.look), gid=f"line{s.look.index}", zorder=3)
+                linestyle=s.look.line, **edge(s.look), gid=f"line{s.look.index}", zorder=2.5 if still else 3,
+                markevery=[len(x) - 1] if still else None)
+        if still:  # many do nothing at all: one marker says it
+            spots.append((s.look.index, x[-1], 0.0, f"{s.look.label}: 0 throughout"))
+            continue
         spots += [(s.look.index, v.threads, v.value, _say(kind, s.look.label, v)) for v in s.values if v.value is not None]
     return spots
 

@@ -152,10 +152,16 @@ def against_measured(record: Record, family: str | None = None) -> Compared | No
 
 
 def shared_caveats(view: Record | None) -> dict[str, str]:
-    """Caveat -> sentence of what all simulated cells with a number have in common, to be said once."""
-    cells = [c for c in view.timed if any(m.value is not None for m in c.metrics.values())] if view else []
-    return {name: cells[0].details.get(name, "") for name in (cells[0].caveats if cells else ())
-            if all(name in c.caveats and c.details.get(name, "") == cells[0].details.get(name, "") for c in cells)}
+    """Caveat -> sentence of what all simulated cells with a number have in common, to be said once.
+
+    not_validated is one, whether the cells say so or not, where the record has no comparison with timed runs.
+    """
+    if view is None:
+        return {}
+    cells = [c for c in view.timed if any(m.value is not None for m in c.metrics.values())]
+    found = {name: cells[0].details.get(name, "") for name in (cells[0].caveats if cells else ())
+             if all(name in c.caveats and c.details.get(name, "") == cells[0].details.get(name, "") for c in cells)}
+    return found if view.simulation and trust(view.simulation) else {"not_validated": "", **found}
 
 
 def columns(view: Record) -> tuple:

@@ -18,6 +18,8 @@ _DECIMALS = re.compile(r"(\d+\.\d)\d+")
 _PATH_SPACE = re.compile(r" ?([A-Za-z]) ?")
 _HREF = "{http://www.w3.org/1999/xlink}href"
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
+_POINT = re.compile(r"([ML])(-?[\d.]+) (-?[\d.]+)")
+HATCH_GROUP = "hatch"  # gid of a hatch: the same in all panels of a size, so it becomes a shape that is written once
 _GROUP = re.compile(r"^(band|line|dot)(\d+)$")
 TITLE = "panel-title"  # gid of what the page says in words above the picture, and therefore leaves out of it
 
@@ -59,6 +61,18 @@ class Sheet:
     def name(self, style: str) -> str:
         """The class that stands for an inline style."""
         return self.classes.setdefault(style, f"{self.prefix}{len(self.classes)}")
+
+    def hatch(self, group: ET.Element) -> None:
+        """Replaces a hatch's path by a reference to the one that is written once, in whole points from its first."""
+        path = next(group.iter("path"))
+        points = [(letter, float(x), float(y)) for letter, x, y in _POINT.findall(path.get("d"))]
+        _, left, top = points[0]
+        d = "".join(f"{letter}{round(x - left)} {round(y - top)}" for letter, x, y in points)
+        shape = f'<path d="{d}" />'
+        name = self.symbols.setdefault(shape, f"{self.prefix}m{len(self.symbols)}")
+        look = path.get("class", "")
+        group.clear()
+        ET.SubElement(group, "use", {"x": f"{left:.1f}", "y": f"{top:.1f}", "href": f"#{name}", "class": look})
 
     def symbol(self, shape: ET.Element) -> str | None:
         """The id of a cleaned shape that is drawn around the origin, as markers are; None for one that has its place."""
@@ -128,6 +142,7 @@ def cut(plate: Plate, piece: Slice, prefix: str, sheet: Sheet) -> str:
         out.append(defs)
     for group in groups:
         out.extend(_flat(group))
+    _hoist(out)
     _hint(out, piece.hints)
     return ET.tostring(out, encoding="unicode", short_empty_elements=True)
 
@@ -152,7 +167,11 @@ def _clean(element: ET.Element, prefix: str, sheet: Sheet, needed: dict[str, str
         else:
             _clean(child, prefix, sheet, needed)
     classes = []
-    match = _GROUP.match(element.attrib.pop("id", ""))
+    name = element.attrib.pop("id", "")
+    if name == HATCH_GROUP:
+        sheet.hatch(element)
+        return
+    match = _GROUP.match(name)
     if match:
         classes += [match[1], f"s{match[2]}"]
     if element.get("href", "").startswith("#"):
@@ -182,6 +201,16 @@ def _flat(element: ET.Element) -> list[ET.Element]:
         element.remove(child)
     element.extend(children)
     return children if element.tag == "g" and not element.attrib else [element]
+
+
+def _hoist(out: ET.Element) -> None:
+    """Gives the class that all markers of a group have to the group."""
+    for group in out.iter("g"):
+        looks = {part.get("class") for part in group if part.tag == "use"}
+        if len(group) > 1 and len(looks) == 1 and None not in looks and all(part.tag == "use" for part in group):
+            group.set("class", " ".join(filter(None, [group.get("class"), *looks])))
+            for part in group:
+                del part.attrib["class"]
 
 
 def _hint(out: ET.Element, hints: list[Hint]) -> None:

@@ -84,14 +84,16 @@ def test_every_simulated_picture_says_so_and_is_hatched(also):
     figures = re.findall(r'<figure class="panel simulated".*?</figure>', also, re.S)
     strips = re.findall(r'<div class="count .*?</svg></div>', also, re.S)
     assert len(figures) > 6 and len(strips) > 30
+    shapes = re.search(r'<svg class="symbols".*?</svg>\n', also, re.S)[0]
+    hatches = {name for name, d in re.findall(r'<path id="([^"]*)" d="([^"]*)"', shapes) if d.count("M") > 10}
+    assert 1 <= len(hatches) <= 4 * len(set(re.findall('<section id="[^"]*" class="family"', also)))
     for markup in figures + strips:
         pictures = re.findall(r"<svg role=.*?</svg>", markup, re.S)
         assert pictures
         for picture in pictures:
             assert "simulated" in re.search(r"<title[^>]*>([^<]*)", picture)[1].lower()
-            assert "threads: " not in picture or ", simulated</title>" in picture
-            paths = [d.count("M") for d in re.findall(r'<path d="([^"]*)"', picture)]
-            assert sum(strokes > 10 for strokes in paths) == 1  # the hatch
+            assert ", simulated</title>" in picture or "simulated" in markup[: markup.index("<svg")]
+            assert len(hatches & set(re.findall(r'href="#([^"]*)"', picture))) == 1
     for markup in re.findall(r'<figure class="panel throughput".*?</figure>', also, re.S):
         assert "simulated" not in markup
 
@@ -215,7 +217,7 @@ def test_padded_against_unpadded_gains_simulated_numbers(also, alone, small):
     assert padded.simulated == {"": "1.60 ns", "false sharing": "0", "line transfers": "0"}
     assert found.rows[64][0].time is None and found.rows[1][0].simulated["false sharing"] == "0"
     for text in (also, alone):
-        assert "<small>simulated: 6.60 ns , 0.10 false sharing, 0.10 line transfers</small>" in text.replace("\u00a0", " ")
+        assert "<small>simulated: 6.60 ns, 0.10 false sharing, 0.10 line transfers</small>" in text.replace("\u00a0", " ")
         pictures = re.findall(r'<figure class="panel false_sharing"[^>]*><figcaption>([^<]*)', text)
         assert "false sharing, simulated" in [p.strip() for p in pictures]
 
@@ -251,7 +253,7 @@ def test_a_byte_map_shows_bytes_fields_and_source(also, small):
 
 
 def test_bytes_are_drawn_where_they_lie():
-    touched = [{"thread": 0, "read": [], "wrote": [[0, 8]]}, {"thread": 5, "read": [[32, 64]], "wrote": []}]
+    touched = [{"thread": 0, "read": [], "wrote": [[0, 8]]}, {"thread": 2, "read": [[32, 64]], "wrote": []}]
     document = with_simulation(by_hand.document([foretold("a", 2, 1, lines=[line(touched=touched)])]))
     text = re.search(r'<figure class="map".*?</figure>', build(document), re.S)[0]
     boxes = [[tuple(map(float, p)) for p in re.findall(r"[ML]?(-?[\d.]+) (-?[\d.]+)", d)]
@@ -260,6 +262,7 @@ def test_bytes_are_drawn_where_they_lie():
     left = byte_map.EDGE + byte_map.NAMES
     assert [(round(a - left), round(b - left)) for a, b, _ in spans] == [(0, 72), (290, 580)]
     assert spans[1][2] - spans[0][2] == pytest.approx(1.5 * byte_map.ROW, abs=0.2)  # next row, lower half
+    assert ">thread 0</text>" in text and ">starter</text>" in text  # number 2 of two threads: whoever starts them
 
 
 @pytest.mark.parametrize("size", [64, 128])
@@ -292,7 +295,7 @@ def test_the_machine_is_described_with_the_source_of_each_figure(also):
     assert "<td>request 4.00 ns, probe 5.50 ns, data 6.00 ns, acknowledge 4.00 ns</td><td>made up: a fourth" in part
     assert '<tr><th scope="row">system call</th><td>1.10 µs</td>' in part
     assert '<tr><th scope="row">cores</th><td>128</td>' in part and "<td>MOESI</td>" in part
-    assert '<tr><th scope="row">lines</th><td>64 B</td>' in part and "every run is the same" in part
+    assert '<tr><th scope="row">line size, simulated</th><td>64 B</td>' in part and "every run with none is the same" in part
     assert ">not_validated</a>" in part
 
 
@@ -317,6 +320,13 @@ def test_predictions_for_this_machine_are_held_against_its_own_cells():
     assert "median error 20 %" in build(document).replace("\u00a0", " ")
     document["environment"]["simulation"]["machine"]["name"] = "zen4"  # another machine: nothing to compare
     assert predicted.against_measured(load.parse(document)) is None
+
+
+def test_without_a_validation_it_is_not_validated_even_if_no_cell_says_so():
+    text = build(with_simulation(by_hand.document([foretold("a", n, 1) for n in (1, 2)])))
+    assert text.count('<dt id="caveat-not_validated">') == 1
+    parsed = Reader(text)
+    assert {t for t in parsed.targets if t[1:] not in set(parsed.ids)} == set()
 
 
 def test_cells_that_could_not_be_simulated_have_no_number_but_a_reason(small):

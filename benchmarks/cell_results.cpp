@@ -26,8 +26,8 @@ bool never_sleeps(const facts& about) {
   return about.waits == waiting::none || about.waits == waiting::spin || about.waits == waiting::retry;
 }
 
-/// Shares in units of their role's mean: one producer that feeds seven consumers is not unfair to them. The same as the
-/// shares themselves, up to a factor, where all threads have one role.
+}  // namespace
+
 std::vector<double> within_roles(const std::vector<double>& shares, const std::vector<std::string>& roles) {
   std::map<std::string_view, std::pair<double, double>> sums;  // of the shares, and how many
   for (std::size_t i = 0; i < shares.size(); ++i) {
@@ -41,8 +41,6 @@ std::vector<double> within_roles(const std::vector<double>& shares, const std::v
   }
   return out;
 }
-
-}  // namespace
 
 record::cell_record blank_record(const cell& what, std::string lens, std::string placement,
                                  unsigned usable_processors) {

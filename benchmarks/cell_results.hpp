@@ -22,6 +22,10 @@ struct disturbance {
 /// A cell's record without any number, with the caveats that are known before it is tried.
 record::cell_record blank_record(const cell& what, std::string lens, std::string placement, unsigned usable_processors);
 
+/// Shares in units of their role's mean: one producer that feeds seven consumers is not unfair to them. The same as the
+/// shares themselves, up to a factor, where all threads have one role.
+std::vector<double> within_roles(const std::vector<double>& shares, const std::vector<std::string>& roles);
+
 /// Collects one cell's trials of the lens `time`.
 class cell_results {
  public:
@@ -40,6 +44,7 @@ class cell_results {
 
   bool failed() const { return failed_; }
   std::size_t repetitions() const { return repetitions_; }
+  bool measured() const { return repetitions_ > 0 && !failed_; }
   const record::cell_record& to_record() const { return record_; }
 
  private:

@@ -15,6 +15,7 @@
 #include <numeric>
 #include <regex>
 #include <string_view>
+#include <thread>
 
 #include "contend_build_info.hpp"
 #include "primitives/platform.hpp"
@@ -156,6 +157,28 @@ void take_google_flags(std::vector<std::string>& arguments, options& out) {
   arguments = std::move(rest);
 }
 
+/// "time,coherence" → the lenses.
+void take_lenses(const std::string& text, options& out) {
+  out.timing = out.counting = out.simulating = false;
+  for (std::string_view rest = text;;) {
+    const auto comma = rest.find(',');
+    const std::string_view one = rest.substr(0, comma);
+    if (one == "time")
+      out.timing = true;
+    else if (one == "counters")
+      out.counting = true;
+    else if (one == "coherence")
+      out.simulating = true;
+    else
+      throw usage_error("--lens: '" + std::string(one) + "' is not a lens; expected time, counters, coherence, or " +
+                        "several with commas between them");
+    if (comma == std::string_view::npos) break;
+    rest.remove_prefix(comma + 1);
+  }
+  if (out.counting && !out.timing)
+    throw usage_error("--lens: '" + text + "' counts events of trials that are not timed; expected time,counters");
+}
+
 }  // namespace
 
 options parse_options(int argc, char** argv) {
@@ -176,7 +199,10 @@ options parse_options(int argc, char** argv) {
   double latency_window_ms = 0;
   double limit_s = 3;
   bool no_report = false;
-  std::string lens = "time,counters";
+  std::string lens = "time,counters,coherence";
+  unsigned long line = 0;
+  std::uint64_t seed = 0;
+  std::string jobs;
   std::string events;
   app.add_option("--profile", out.profile, "quick: a sample in a few minutes; full: every parameter set")
       ->capture_default_str();
@@ -193,11 +219,20 @@ options parse_options(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--placement", out.placement, "compact, spread or none: how threads are pinned")
       ->capture_default_str();
-  app.add_option("--lens", lens, "time, or time,counters: also count events per operation, in trials of their own")
+  app.add_option("--lens", lens,
+                 "Any of time, counters (events per operation, in trials of their own; needs time) and coherence "
+                 "(simulated threads, no hardware counters needed)")
       ->capture_default_str();
   app.add_option("--events", events,
                  "What to count: metric names (cycles, modified_line_hit, page_faults …), libpfm4 names or raw codes "
                  "(r01d1), each with :u or :k for user space or kernel alone; contend doctor lists them");
+  app.add_option(
+      "--machine", out.machine,
+      "Machine to simulate: local (written by contend doctor --calibrate), a name that is shipped, or a file "
+      "(default: local if it is there, else zen4)");
+  app.add_option("--line", line, "Line size of the simulated machine, 64 or 128 bytes (default: the machine's)");
+  app.add_option("--seed", seed, "Another draw of the simulation's small variations (default: always the same one)");
+  app.add_option("--jobs", jobs, "Processes that simulate at a time (default: one per processor)");
   app.add_option("--results", results, "Directory in which the run's own directory is made (default: results)");
   app.add_flag("--oversubscribe-spinners", out.oversubscribe_spinners,
                "Also run fifo spin locks with more threads than processors (they collapse)");
@@ -219,11 +254,18 @@ options parse_options(int argc, char** argv) {
     throw usage_error("--profile: '" + out.profile + "' is not a profile; expected quick or full");
   if (out.placement != "compact" && out.placement != "spread" && out.placement != "none")
     throw usage_error("--placement: '" + out.placement + "' is not a policy; expected compact, spread or none");
-  if (lens != "time" && lens != "time,counters" && lens != "counters,time")
-    throw usage_error("--lens: '" + lens + "' is not a choice of lenses; expected time or time,counters");
-  out.counting = lens != "time";
+  out.lens_chosen = app.count("--lens") > 0;
+  take_lenses(lens, out);
+  if (line != 0 && line != 64 && line != 128)
+    throw usage_error("--line: " + std::to_string(line) + " is not a line size; expected 64 or 128");
+  out.line_size = static_cast<unsigned>(line);
+  if (app.count("--seed") > 0) out.seed = seed;
+  out.jobs = app.count("--jobs") > 0
+                 ? static_cast<unsigned>(number_in<long>("--jobs", jobs, 1, 1024, "a number of processes"))
+                 : std::max(1U, std::thread::hardware_concurrency());
   if (app.count("--events") > 0) {
-    if (!out.counting) throw usage_error("--events: nothing is counted with --lens time; leave one of them out");
+    if (!out.counting)
+      throw usage_error("--events: nothing is counted with --lens " + lens + "; leave one of them out");
     out.events = events;
   }
   if (!threads.empty() || app.count("--threads") > 0) out.threads = thread_list(threads);

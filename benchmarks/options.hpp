@@ -28,7 +28,14 @@ struct options {
   std::chrono::microseconds latency_window{0};
   std::chrono::milliseconds cell_limit{3000};
   std::string placement = "compact";
-  bool counting = true;               ///< the lens `counters` beside `time`
+  bool timing = true;                 ///< the lens `time`
+  bool counting = true;               ///< the lens `counters` beside it
+  bool simulating = true;             ///< the lens `coherence`
+  bool lens_chosen = false;           ///< by --lens: what of it cannot be done is an error then
+  std::string machine;                ///< to simulate; empty: local.json of `results`, or zen4 where there is none
+  unsigned line_size = 0;             ///< of the simulated machine, bytes; 0: as it says
+  std::optional<std::uint64_t> seed;  ///< of the simulation
+  unsigned jobs = 1;                  ///< processes that simulate
   std::optional<std::string> events;  ///< of --events; absent: the default ones
   std::filesystem::path results = "results";
   bool oversubscribe_spinners = false;

@@ -14,6 +14,12 @@ run_environment::run_environment()
   for (const auto& one : machine_.machine().available) available_.push_back(one.cpu);
 }
 
+nlohmann::ordered_json run_environment::block() {
+  nlohmann::ordered_json block = machine_.block();
+  block["core_to_core"] = nullptr;
+  return block;
+}
+
 nlohmann::ordered_json run_environment::at_start() {
   first_ = host::measure_core_to_core(cpus_.cpus);
   nlohmann::ordered_json block = machine_.block();

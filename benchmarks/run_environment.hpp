@@ -18,6 +18,8 @@ class run_environment {
   /// Reads the machine; about a quarter of a second.
   run_environment();
 
+  /// The block without any core-to-core matrix, for a run that times nothing.
+  nlohmann::ordered_json block();
   /// The block with the core-to-core matrix of now; seconds.
   nlohmann::ordered_json at_start();
   /// The block with what the run saw and, unless the run was interrupted, a second matrix.

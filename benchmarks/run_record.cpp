@@ -126,8 +126,8 @@ ordered_json claims_json(const matrix& all) {
   return out;
 }
 
-run_record::run_record(const matrix& all, const options& asked, const selection& chosen)
-    : all_(all), asked_(asked), chosen_(chosen), started_(utc("%Y-%m-%dT%H:%M:%SZ")) {
+run_record::run_record(const matrix& all, const options& asked, std::string rule)
+    : all_(all), asked_(asked), rule_(std::move(rule)), started_(utc("%Y-%m-%dT%H:%M:%SZ")) {
   const std::string stem = utc("%Y%m%dT%H%M%SZ") + "-" + host_name() + "-" + std::string(build_info::commit);
   std::error_code error;
   fs::create_directories(asked.results, error);
@@ -168,7 +168,7 @@ std::string run_record::text(const cell_list& list, bool complete, bool finished
         {"finished", finished ? ordered_json(utc("%Y-%m-%dT%H:%M:%SZ")) : ordered_json(nullptr)},
         {"complete", complete},
         {"profile", asked_.profile},
-        {"sampling_rule", chosen_.rule},
+        {"sampling_rule", rule_},
         {"commit", build_info::commit},
         {"dirty", dirty},
         {"version", build_info::version},

@@ -11,7 +11,6 @@
 #include "cell_results.hpp"
 #include "matrix.hpp"
 #include "options.hpp"
-#include "selection.hpp"
 
 namespace contend::bench {
 
@@ -27,7 +26,8 @@ using cell_list = std::vector<const record::cell_record*>;
 class run_record {
  public:
   /// Makes <results>/<utc>-<host>-<commit>. Throws usage_error if it cannot be made or written to.
-  run_record(const matrix& all, const options& asked, const selection& chosen);
+  /// `rule`: which cells the run has, one sentence.
+  run_record(const matrix& all, const options& asked, std::string rule);
 
   const std::filesystem::path& directory() const { return directory_; }
   void environment(nlohmann::ordered_json block) { environment_ = std::move(block); }
@@ -44,7 +44,7 @@ class run_record {
  private:
   const matrix& all_;
   const options& asked_;
-  const selection& chosen_;
+  std::string rule_;
   std::string started_;
   std::string id_;
   std::filesystem::path directory_;

@@ -77,6 +77,31 @@ std::vector<unsigned> thread_counts(const options& asked, unsigned processors) {
   return counts;
 }
 
+std::vector<unsigned> simulated_threads(const options& asked, unsigned cores) {
+  if (!asked.threads.empty()) return asked.threads;
+  std::vector<unsigned> counts;
+  for (unsigned n = 1; n <= std::min(cores, asked.profile == "full" ? 128U : 64U); n *= 2) counts.push_back(n);
+  return counts;
+}
+
+selection select_simulated(const matrix& all, const options& asked) {
+  selection out;
+  for (const cell* c : chosen_by_name(all, asked)) {
+    const bool ours = c->about.origin.empty();
+    if (asked.profile == "quick" && (c->quick == quick_part::none || (!ours && c->quick != quick_part::main))) continue;
+    std::string reason = c->not_applicable;
+    if (reason.empty() && !c->about.unseen.empty()) reason = c->about.unseen;
+    out.cells.push_back({c, std::move(reason)});
+  }
+  if (out.cells.empty())
+    throw usage_error(fmt::format("no cell is left to simulate by the choice made ({}); --list shows all names",
+                                  asked.filter.empty() ? "families, workloads, primitives" : asked.filter));
+  out.rule = fmt::format("simulated: {} on every primitive whose code can be compiled for it, at {} threads",
+                         asked.profile == "quick" ? "the quick profile's parameter sets" : "every parameter set",
+                         fmt::join(all.thread_counts(), ", "));
+  return out;
+}
+
 std::vector<const cell*> chosen_by_name(const matrix& all, const options& asked) {
   std::vector<std::string> families, workloads, primitives;
   for (const auto& c : all.cells()) {

@@ -30,6 +30,14 @@ std::vector<unsigned> thread_counts(const options& asked, unsigned processors);
 /// do, or when nothing is left.
 selection select(const matrix& all, const options& asked, unsigned processors);
 
+/// Numbers of simulated threads: those of --threads, else 1, 2, 4 … 64 (quick) or 128 (full), up to the machine's
+/// cores.
+std::vector<unsigned> simulated_threads(const options& asked, unsigned cores);
+
+/// The cells that the lens `coherence` has: of the quick profile every parameter set that it knows, on every primitive,
+/// ours or not. Throws as select() does.
+selection select_simulated(const matrix& all, const options& asked);
+
 /// The cells of every profile that the families, workloads, primitives and filter ask for. Throws as select() does for
 /// names that do not exist.
 std::vector<const cell*> chosen_by_name(const matrix& all, const options& asked);

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "perf/coherence/attribution_objects.hpp"
 #include "perf/coherence/simulation.hpp"
 #include "workload.hpp"
 
@@ -83,11 +84,17 @@ class simulated_runnable {
   virtual std::string check(std::span<const thread_counts> counts) = 0;
 };
 
+/// The loop around a step: a compare and a branch. Time goes on in a step that touches nothing, too.
+inline constexpr coherence::picoseconds step_overhead = 250;
+
 template <class State>
 class simulated_trial final : public simulated_runnable {
  public:
   template <class Params>
-  simulated_trial(const Params& params, unsigned threads) : state_(params, threads) {}
+  simulated_trial(const Params& params, unsigned threads) : state_(params, threads) {
+    coherence::note_object(&state_, sizeof state_, typeid(State), "");
+  }
+  ~simulated_trial() override { coherence::forget_object(&state_); }
 
   void run(unsigned thread, simulated_watch& watch) override {
     simulated_probe probe(watch, thread);
@@ -97,6 +104,7 @@ class simulated_trial final : public simulated_runnable {
         const coherence::outside here;
         if (watch.over) break;
       }
+      coherence::pass(step_overhead);
       const step_result result = state_.step(probe, thread);
       const coherence::outside here;
       watch.threads[thread].counts.done += result.done;

@@ -21,12 +21,22 @@ function(contend_add_bench target header)
 // Made by contend_add_bench().
 #include "@header@"
 #include "benchmarks/external.hpp"
+#if defined(CONTEND_PLATFORM_VIRTUAL)
+#include "benchmarks/simulated_cells.hpp"
+int main() { return contend::bench::serve_simulations(contend::bench::add_external<@arg_TYPE@, "@name@">); }
+#else
 #include "benchmarks/suite.hpp"
-
 int main(int argc, char** argv) {
   return contend::bench::run_suite(argc, argv, contend::bench::add_external<@arg_TYPE@, "@name@">);
 }
+#endif
 ]])
   add_executable(${target} ${source})
   target_link_libraries(${target} PRIVATE contend::bench)
+  if(TARGET contend::bench_simulated)  # the same cells for the lens `coherence`, which the first program starts
+    add_executable(${target}-simulated ${source})
+    target_link_libraries(${target}-simulated PRIVATE contend::bench_simulated)
+    contend_simulated(${target}-simulated)
+    add_dependencies(${target} ${target}-simulated)
+  endif()
 endfunction()

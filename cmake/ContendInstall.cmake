@@ -24,7 +24,8 @@ install(EXPORT contend_primitives NAMESPACE contend:: FILE contend-primitives.cm
 
 # The benchmark library and everything that it stands on; a target that is missing here is named by CMake's error.
 set(bench_targets)
-foreach(target contend_options contend_build_info contend_record contend_host contend_counters contend_pfm contend_bench)
+foreach(target contend_options contend_build_info contend_record contend_host contend_counters contend_pfm
+    contend_coherence_model contend_bench contend_source_lines contend_coherence contend_bench_simulated)
   if(TARGET ${target})
     list(APPEND bench_targets ${target})
   endif()
@@ -44,7 +45,7 @@ install(TARGETS ${bench_targets} EXPORT contend_bench ARCHIVE DESTINATION ${CMAK
 install(EXPORT contend_bench NAMESPACE contend:: FILE contend-bench.cmake DESTINATION ${package_dir}
   COMPONENT libraries)
 
-foreach(program contend contend-bench)
+foreach(program contend contend-bench contend-bench-simulated)
   if(TARGET ${program})
     install(TARGETS ${program} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT programs)
   endif()
@@ -56,4 +57,5 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/contendConfigVersion.cmak
 install(FILES ${PROJECT_BINARY_DIR}/contendConfig.cmake ${PROJECT_BINARY_DIR}/contendConfigVersion.cmake
   DESTINATION ${package_dir} COMPONENT headers)
 install(FILES ${PROJECT_SOURCE_DIR}/cmake/ContendAddBench.cmake ${PROJECT_SOURCE_DIR}/cmake/ContendPeers.cmake
+  ${PROJECT_SOURCE_DIR}/cmake/ContendSimulated.cmake
   DESTINATION ${package_dir} COMPONENT libraries OPTIONAL)

@@ -37,6 +37,7 @@ struct facts {
   bool bounded = false;       ///< containers: has a fixed capacity
   bool weak = false;          ///< containers: a failing try_* may overlook what another call has begun or not yet ended
   std::string_view origin{};  ///< whose implementation: empty = ours, else "abseil", "oneTBB", …
+  std::string_view unseen{};  ///< why a compiler that instruments accesses does not see its: empty = it does
 };
 
 /// A type with facts.

@@ -262,7 +262,8 @@ void engine::one_line(std::uint64_t address, unsigned size, access_kind kind) {
 void engine::miss(line& l, access_kind kind, byte_mask bytes) {
   sim_thread& me = *running;
   const bool store = kind == access_kind::store;
-  const outcome out = model.request(l, me.core, kind, bytes, me.clock, store ? me.stores_taken : 0, me.last_access);
+  const picoseconds now = me.clock + schedule.varied(m.near.request) - m.near.request;
+  const outcome out = model.request(l, me.core, kind, bytes, now, store ? me.stores_taken : 0, me.last_access);
   if (out.hit) return;
   if (store) {
     me.stores_taken = std::max(me.stores_taken, out.taken);

@@ -10,8 +10,9 @@
 namespace contend::coherence {
 
 enum class schedule_kind : std::uint8_t {
-  none,    ///< the order of virtual time: what is measured
-  jitter,  ///< the same with random delays before accesses: what is measured, disturbed
+  none,    ///< the order of virtual time, every time exactly what the machine says
+  varied,  ///< the same with the small variations that keep real threads out of lockstep: what cells are simulated with
+  jitter,  ///< the same with random delays before accesses: disturbed
   random,  ///< at every access the next thread is drawn
   pct,     ///< the thread with the highest priority runs; priorities change at d−1 drawn accesses
 };
@@ -62,6 +63,11 @@ class scheduler {
   [[nodiscard]] schedule_kind kind() const noexcept { return kind_; }
   /// Whether one thread runs at a time and this class says which.
   [[nodiscard]] bool serial() const noexcept { return kind_ == schedule_kind::random || kind_ == schedule_kind::pct; }
+  /// varied: busy work, a pause or a request that takes `time` takes up to a quarter longer (Alameldeen and Wood 2003,
+  /// Variability in Architectural Simulations of Multi-threaded Workloads, section 5: small random delays of misses).
+  picoseconds varied(picoseconds time) noexcept {
+    return kind_ == schedule_kind::varied ? time + (time * (draws_.next() >> 56) >> 10) : time;
+  }
   /// jitter: by how much an access is delayed.
   picoseconds delay() noexcept;
 

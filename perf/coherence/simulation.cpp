@@ -7,7 +7,6 @@
 #include <limits>
 
 #include "engine.hpp"
-#include "heap.hpp"
 #include "posix.hpp"
 #include "source_lines.hpp"
 
@@ -78,7 +77,6 @@ simulation::simulation(const machine& m, unsigned threads, const schedule_option
   if (current != nullptr) throw std::logic_error("a simulation is going on in this process already");
   posix::link_posix();
   posix::link_clocks();
-  heap::link_heap();
   posix::check_interposed();
   current = new engine(m, threads, options);
 }
@@ -122,7 +120,7 @@ unsigned current_core() noexcept { return simulating() ? current->running->core 
 void pass(picoseconds time) noexcept {
   if (!simulating()) return;
   const apart here;
-  current->running->clock += time;
+  current->running->clock += current->schedule.varied(time);
   current->not_too_far_ahead();
 }
 
@@ -145,7 +143,7 @@ void relax() noexcept {
   if (!simulating()) return;
   const apart here;
   ++current->model.counts().spins;
-  current->running->clock += current->m.pause;
+  current->running->clock += current->schedule.varied(current->m.pause);
   current->spun();
   current->in_order();
 }

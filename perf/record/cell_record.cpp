@@ -90,6 +90,7 @@ nlohmann::ordered_json to_json(const cell_record& cell, double confidence) {
     out["per_thread"] = {
         {"role", rows.role}, {"cpu", rows.cpu}, {"operations", rows.operations}, {"failed", rows.failed}};
   }
+  if (!cell.lines.is_null()) out["lines"] = cell.lines;
   out["caveats"] = ordered_json::array();
   out["details"] = ordered_json::object();
   for (const auto& [code, sentence] : cell.caveats) {

@@ -41,6 +41,7 @@ struct cell_record {
   std::string placement;
   std::map<std::string, series> metrics;
   std::vector<thread_rows> rows;               ///< one per repetition; the one with the median `throughput` is written
+  nlohmann::ordered_json lines;                ///< lens coherence: the lines that missed most; null: not told
   std::map<std::string, std::string> caveats;  ///< code of the closed set → a sentence on this case, may be empty
 };
 

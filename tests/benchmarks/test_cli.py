@@ -36,7 +36,7 @@ REFUSED = [  # arguments, what the sentence must hold
     (["--events", "cycles,cycles"], ["--events", "cycles"]),
     (["--events", ",".join(f"r{i:x}" for i in range(100, 200))], ["--events", "64"]),
     (["--lens", "time", "--events", "cycles"], ["--events", "--lens"]),
-    (["--lens", "eyes"], ["--lens", "'eyes'", "time,counters"]),
+    (["--lens", "eyes"], ["--lens", "'eyes'", "coherence"]),
     (["--benchmark_format=xml"], ["--benchmark_format", "'xml'"]),
     (["--benchmark_repetitions=many"], ["--benchmark_repetitions", "'many'"]),
     (["--benchmark_nonsense=1"], ["--benchmark_nonsense"]),

@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: MIT
+// See lens_coherence.hpp; the other end of the line is simulated_cells.cpp.
+#include "lens_coherence.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstring>
+#include <deque>
+#include <memory>
+
+#include "contend_build_info.hpp"
+#include "perf/record/statistics.hpp"
+#include "progress.hpp"
+
+namespace contend::bench {
+namespace {
+
+using nlohmann::ordered_json;
+namespace fs = std::filesystem;
+
+/// Key in the simulation's counts → metric.
+constexpr std::array<std::pair<const char*, const char*>, 9> counted{{{"accesses", "accesses_per_op"},
+                                                                      {"line_transfers", "line_transfers_per_op"},
+                                                                      {"invalidations", "invalidations_per_op"},
+                                                                      {"upgrades", "upgrades_per_op"},
+                                                                      {"true_sharing", "true_sharing_per_op"},
+                                                                      {"false_sharing", "false_sharing_per_op"},
+                                                                      {"failed_cas", "failed_cas_per_op"},
+                                                                      {"spins", "spins_per_op"},
+                                                                      {"parks", "parks_per_op"}}};
+constexpr std::array<const char*, 4> waits{"latency_p50", "latency_p99", "latency_p999", "latency_max"};
+
+/// One process that simulates cells, one after another.
+class simulator {
+ public:
+  simulator(const simulation_plan& plan, const ordered_json& setup, std::chrono::milliseconds limit)
+      : plan_(plan), setup_(setup), limit_(limit) {}
+  ~simulator() { end(); }
+  simulator(const simulator&) = delete;
+  simulator& operator=(const simulator&) = delete;
+
+  /// Asks for a cell; false with a reason if there is no process to ask.
+  bool ask(std::size_t cell, const std::string& name, std::string& why) {
+    if (pid_ < 0 && !start(why)) return false;
+    const std::string line = ordered_json{{"cell", name}}.dump() + "\n";
+    cell_ = cell;
+    busy_ = true;
+    deadline_ = std::chrono::steady_clock::now() + limit_;
+    if (::write(to_, line.data(), line.size()) == static_cast<ssize_t>(line.size())) return true;
+    why = "the simulating program left";
+    end();
+    return false;
+  }
+  bool busy() const { return busy_; }
+  std::size_t cell() const { return cell_; }
+  int from() const { return from_; }
+  bool late() const { return std::chrono::steady_clock::now() > deadline_; }
+
+  /// Reads what has come; a whole line is an answer. False when the process is gone.
+  bool read(std::optional<ordered_json>& answer) {
+    char chunk[65536];
+    const ssize_t n = ::read(from_, chunk, sizeof chunk);
+    if (n < 0 && errno == EINTR) return true;
+    if (n <= 0) return false;
+    unread_.append(chunk, static_cast<std::size_t>(n));
+    for (;;) {
+      const auto end = unread_.find('\n');
+      if (end == std::string::npos) return true;
+      auto one = ordered_json::parse(unread_.substr(0, end), nullptr, false);
+      unread_.erase(0, end + 1);
+      if (one.is_discarded()) return false;
+      if (!one.contains("cell")) continue;  // the greeting
+      answer = std::move(one);
+      busy_ = false;
+      return true;
+    }
+  }
+  void end() {
+    if (pid_ < 0) return;
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+    ::close(to_);
+    ::close(from_);
+    pid_ = -1;
+    busy_ = false;
+    unread_.clear();
+  }
+
+ private:
+  bool start(std::string& why) {
+    int in[2], out[2];
+    if (::pipe2(in, O_CLOEXEC) != 0) return fail(why);
+    if (::pipe2(out, O_CLOEXEC) != 0) {
+      ::close(in[0]);
+      ::close(in[1]);
+      return fail(why);
+    }
+    std::string program = plan_.path().string();
+    char* const argv[] = {program.data(), nullptr};
+    pid_ = ::fork();
+    if (pid_ == 0) {
+      ::dup2(in[0], 0);
+      ::dup2(out[1], 1);
+      ::execv(argv[0], argv);
+      ::_exit(127);
+    }
+    ::close(in[0]);
+    ::close(out[1]);
+    to_ = in[1];
+    from_ = out[0];
+    if (pid_ < 0) {
+      ::close(to_);
+      ::close(from_);
+      return fail(why);
+    }
+    const std::string line = setup_.dump() + "\n";
+    return ::write(to_, line.data(), line.size()) == static_cast<ssize_t>(line.size()) || fail(why);
+  }
+  static bool fail(std::string& why) {
+    why = fmt::format("cannot start the simulating program: {}", std::strerror(errno));
+    return false;
+  }
+
+  const simulation_plan& plan_;
+  const ordered_json& setup_;
+  std::chrono::milliseconds limit_;
+  std::chrono::steady_clock::time_point deadline_{};
+  pid_t pid_ = -1;
+  int to_ = -1;
+  int from_ = -1;
+  bool busy_ = false;
+  std::size_t cell_ = 0;
+  std::string unread_;
+};
+
+}  // namespace
+
+fs::path simulation_plan::program() {
+  std::error_code error;
+  fs::path self = fs::read_symlink("/proc/self/exe", error);
+  return self.replace_filename(self.filename().string() + "-simulated");
+}
+
+simulation_plan::simulation_plan(const options& asked) : program_(program()), seed_(asked.seed) {
+  if (::access(program_.c_str(), X_OK) != 0)
+    throw usage_error(
+        fmt::format("--lens coherence: there is no '{}': this program was built without simulated threads, which "
+                    "contend_add_bench() and a build without sanitizers give it",
+                    program_.string()));
+  const std::string name = !asked.machine.empty()                     ? asked.machine
+                           : fs::exists(asked.results / "local.json") ? "local"
+                                                                      : "zen4";
+  try {
+    machine_ = coherence::load_machine(name, asked.results);
+  } catch (const coherence::bad_machine& wrong) {
+    throw usage_error(fmt::format("--machine: {}", wrong.what()));
+  }
+  if (asked.line_size != 0) machine_.line_size = asked.line_size;
+  for (const unsigned n : asked.threads)
+    if (n > machine_.cores)
+      throw usage_error(
+          fmt::format("--threads: {} is no number of simulated threads; expected 1 to {}, the cores of '{}'", n,
+                      machine_.cores, machine_.name));
+}
+
+ordered_json simulation_plan::request(const std::vector<unsigned>& threads) const {
+  return {{"machine", coherence::machine_json(machine_)},
+          {"threads", threads},
+          {"seed", seed_ ? ordered_json(*seed_) : ordered_json(nullptr)}};
+}
+
+ordered_json simulation_plan::to_json() const {
+  return {{"machine", coherence::machine_json(machine_)},
+          {"line_size", machine_.line_size},
+          {"seed", seed_ ? ordered_json(*seed_) : ordered_json(nullptr)},
+          {"compiler", build_info::compiler},
+          {"accesses", accesses},
+          {"seconds", seconds}};
+}
+
+coherence_results::coherence_results(const cell& what)
+    : what_(what), record_(blank_record(what, "coherence", "compact", what.threads)) {
+  for (const auto& [key, metric] : counted) record_.metrics[metric] = {"1", {}};
+  for (const char* metric : waits) record_.metrics[metric] = {"ns", {}};
+  record_.metrics["ns_per_op"] = record_.metrics["ns_per_op_thread"] = {"ns", {}};
+  record_.metrics["throughput"] = {"1/s", {}};
+  record_.metrics["failed_per_op"] = {"1", {}};
+  record_.metrics["jain_fairness"] = record_.metrics["self_handoff"] = {"0-1", {}};
+}
+
+std::uint64_t coherence_results::add(const ordered_json& answer) {
+  if (const auto caveat = answer.find("caveat"); caveat != answer.end()) {
+    add_caveat(caveat->get<std::string>(), answer.at("why").get<std::string>());
+    return 0;
+  }
+  record::thread_rows rows;
+  rows.operations = answer.at("done").get<std::vector<std::uint64_t>>();
+  rows.failed = answer.at("failed").get<std::vector<std::uint64_t>>();
+  double done = 0, failed = 0;
+  std::vector<double> shares;
+  for (std::size_t i = 0; i < rows.operations.size(); ++i) {
+    rows.role.push_back(i < what_.roles.size() ? what_.roles[i] : "any");
+    rows.cpu.push_back(static_cast<int>(i));
+    shares.push_back(static_cast<double>(rows.operations[i]));
+    done += shares.back();
+    failed += static_cast<double>(rows.failed[i]);
+  }
+  const auto& counts = answer.at("counts");
+  const auto accesses = counts.at("accesses").get<std::uint64_t>();
+  if (done == 0) {
+    add_caveat("not_counted", "no operation finished within the simulated window");
+    return accesses;
+  }
+  measured_ = true;
+  for (const auto& [key, metric] : counted) put(metric, counts.at(key).get<double>() / done);
+  const double ns = answer.at("window_ps").get<double>() / 1000 / done;
+  put("ns_per_op", ns);
+  put("ns_per_op_thread", ns * static_cast<double>(what_.threads));
+  put("throughput", 1e9 / ns);
+  put("failed_per_op", failed / done);
+  if (const auto jain = record::jain_index(within_roles(shares, rows.role))) put("jain_fairness", *jain);
+  if (const auto& seen = answer.at("waits"); !seen.is_null())
+    for (std::size_t i = 0; i < waits.size(); ++i) put(waits[i], seen[i].get<double>());
+  if (const auto& owners = answer.at("owners"); what_.exclusive && !owners.is_null())
+    put("self_handoff", owners[0].get<double>() / (owners[1].get<double>() - 1));
+  if (const auto lines = answer.find("lines"); lines != answer.end()) record_.lines = *lines;
+  record_.rows = {std::move(rows)};
+  return accesses;
+}
+
+void run_coherence_lens(simulation_plan& plan, const options& asked, const matrix& all, const selection& chosen,
+                        std::vector<coherence_results>& results, const volatile int& interrupted,
+                        const std::function<void()>& between) {
+  const auto started = std::chrono::steady_clock::now();
+  // The longest first, so that no process is left with one at the end.
+  std::vector<std::size_t> order;
+  for (std::size_t i = 0; i < chosen.cells.size(); ++i)
+    if (chosen.cells[i].skipped.empty()) order.push_back(i);
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return chosen.cells[a].what->threads > chosen.cells[b].what->threads;
+  });
+  std::deque<std::size_t> waiting(order.begin(), order.end());
+  progress_line progress(order.size(), order.size(), asked.quiet);
+  const ordered_json setup = plan.request(all.thread_counts());
+  std::vector<std::unique_ptr<simulator>> workers;
+  for (std::size_t i = 0; i < std::min<std::size_t>(asked.jobs, order.size()); ++i)
+    workers.push_back(std::make_unique<simulator>(plan, setup, std::chrono::seconds(60)));
+  std::size_t finished = 0;
+  const auto finish = [&](std::size_t i) {
+    progress.step(chosen.cells[i].what->name, ++finished);
+    between();
+  };
+  while (finished < order.size() && interrupted == 0) {
+    std::vector<pollfd> polled;
+    std::vector<simulator*> polled_workers;
+    for (auto& worker : workers) {
+      while (!worker->busy() && !waiting.empty()) {
+        const std::size_t i = waiting.front();
+        waiting.pop_front();
+        std::string why;
+        if (worker->ask(i, chosen.cells[i].what->name, why)) break;
+        results[i].add_caveat("crashed", why);
+        finish(i);
+      }
+      if (!worker->busy()) continue;
+      polled.push_back({worker->from(), POLLIN, 0});
+      polled_workers.push_back(worker.get());
+    }
+    if (::poll(polled.data(), polled.size(), 200) < 0) continue;  // a signal
+    for (std::size_t k = 0; k < polled.size(); ++k) {
+      simulator& worker = *polled_workers[k];
+      const std::size_t i = worker.cell();
+      std::optional<ordered_json> answer;
+      if (polled[k].revents != 0 && !worker.read(answer)) {
+        worker.end();
+        results[i].add_caveat("crashed", "the simulating program left before it answered");
+        finish(i);
+      } else if (answer) {
+        plan.accesses += results[i].add(*answer);
+        finish(i);
+      } else if (worker.late()) {
+        worker.end();
+        results[i].add_caveat("timeout", "the simulation did not end within a minute; it was stopped");
+        finish(i);
+      }
+    }
+  }
+  progress.end();
+  plan.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+}
+
+}  // namespace contend::bench

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: MIT
+// Cells in virtual time, each in a process of its own: addresses and counts owe nothing to the cell before.
+//
+// in:  {"machine": {…}, "threads": [1, 2, …], "seed": null}     first line
+//      {"cell": "critical_section/mcs/…/threads:8"}             then one a line
+// out: {"simulates": 1}                                         first line
+//      {"cell": …, "done": […], "failed": […], "window_ps": …, "counts": {…}, …}   or {"cell": …, "caveat": …, "why":
+//      …}
+#include "simulated_cells.hpp"
+
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "matrix.hpp"
+#include "perf/coherence/attribution.hpp"
+#include "perf/coherence/machine_file.hpp"
+#include "perf/coherence/simulation.hpp"
+
+namespace contend::bench {
+namespace {
+
+using coherence::picoseconds;
+using nlohmann::ordered_json;
+
+constexpr picoseconds us = 1'000'000;
+constexpr picoseconds give_up = 1'000'000 * us;  // of a simulated second nothing came
+constexpr std::size_t most_waits = 1U << 14;     // per thread: the first so many are looked at
+
+constexpr unsigned most_lines = 4;  // of a cell, those that missed most
+
+/// Where and how cells are simulated.
+struct setting {
+  coherence::machine machine;
+  coherence::schedule_options schedule;
+};
+
+struct begun {
+  std::vector<thread_counts> counts;
+  picoseconds at = 0;
+};
+
+/// How much is simulated: a rule that knows only the simulation itself, so that every host stops at the same step.
+struct length {
+  std::uint64_t least_done, most_accesses;
+  picoseconds least_time, most_time;
+};
+constexpr length warm_up{0, 200'000, 10 * us, 5'000 * us};
+length measured_part(unsigned threads) {
+  return {std::max<std::uint64_t>(3'000, 48 * threads), 800'000, 40 * us, 50'000 * us};
+}
+
+/// Sleeps in slices until it was long enough.
+void wait_for(const length& enough, coherence::simulation& all, simulated_watch& watch, bool every_thread) {
+  const picoseconds start = coherence::now();
+  std::uint64_t accesses = 0, done = 0;
+  std::vector<std::uint64_t> before;
+  {
+    const coherence::outside here;
+    accesses = all.model().counts().accesses;
+    for (const auto& t : watch.threads) before.push_back(t.counts.done);
+  }
+  for (picoseconds slice = 5 * us;; slice = std::max(slice, (coherence::now() - start) / 8)) {
+    coherence::sleep_until(coherence::now() + slice);
+    const coherence::outside here;
+    const picoseconds gone = coherence::now() - start;
+    bool all_moved = true;
+    done = 0;
+    for (std::size_t i = 0; i < watch.threads.size(); ++i) {
+      const std::uint64_t more = watch.threads[i].counts.done - before[i];
+      done += more;
+      all_moved = all_moved && more + watch.threads[i].counts.failed >= 8;
+    }
+    if (gone >= enough.most_time || all.model().counts().accesses - accesses >= enough.most_accesses) return;
+    if (gone >= enough.least_time && done >= enough.least_done && (all_moved || !every_thread)) return;
+  }
+}
+
+ordered_json counts_json(const coherence::event_counts& c) {
+  return {{"accesses", c.accesses},
+          {"line_transfers", c.line_transfers},
+          {"invalidations", c.invalidations},
+          {"upgrades", c.upgrades},
+          {"true_sharing", c.true_sharing},
+          {"false_sharing", c.false_sharing},
+          {"failed_cas", c.failed_cas},
+          {"spins", c.spins},
+          {"parks", c.parks}};
+}
+
+ordered_json waits_json(const simulated_watch& watch) {
+  std::vector<std::uint64_t> all;
+  for (const auto& t : watch.threads) all.insert(all.end(), t.waits_ns.begin(), t.waits_ns.end());
+  if (all.empty()) return nullptr;
+  std::sort(all.begin(), all.end());
+  const auto rank = [&](std::size_t per_mille) {  // nearest rank
+    return all[std::min(all.size() - 1, (all.size() * per_mille + 999) / 1000 - 1)];
+  };
+  return {rank(500), rank(990), rank(999), all.back()};
+}
+
+ordered_json simulate(const cell& what, const setting& how) {
+  const auto state = what.make();
+  simulated_watch watch;
+  watch.threads.resize(what.threads);
+  for (auto& t : watch.threads) t.waits_ns.reserve(most_waits);
+  coherence::simulation all(how.machine, what.threads, how.schedule);
+  begun at_begin;
+  begun at_end;
+  coherence::event_counts counts;
+  const auto note = [&](begun& into) {
+    into.at = coherence::now();
+    for (const auto& t : watch.threads) into.counts.push_back(t.counts);
+  };
+  all.run([&](unsigned i) { state->run(i, watch); },
+          [&] {
+            wait_for(warm_up, all, watch, true);
+            {
+              const coherence::outside here;
+              all.model().reset_counts();
+              note(at_begin);
+              watch.measuring = true;
+            }
+            wait_for(measured_part(what.threads), all, watch, false);
+            {
+              const coherence::outside here;
+              watch.measuring = false;
+              note(at_end);
+              counts = all.model().counts();
+              all.model().stop_counting();
+              watch.over = true;
+            }
+            state->stop();
+          },
+          give_up);
+  std::vector<thread_counts> totals;
+  ordered_json done = ordered_json::array();
+  ordered_json failed = ordered_json::array();
+  for (std::size_t i = 0; i < watch.threads.size(); ++i) {
+    totals.push_back(watch.threads[i].counts);
+    done.push_back(at_end.counts[i].done - at_begin.counts[i].done);
+    failed.push_back(at_end.counts[i].failed - at_begin.counts[i].failed);
+  }
+  if (const std::string wrong = state->check(totals); !wrong.empty())
+    return {{"cell", what.name}, {"caveat", "check_failed"}, {"why", wrong}};
+  ordered_json out{{"cell", what.name},
+                   {"done", std::move(done)},
+                   {"failed", std::move(failed)},
+                   {"window_ps", at_end.at - at_begin.at},
+                   {"counts", counts_json(counts)},
+                   {"waits", waits_json(watch)}};
+  if (const auto sum = total_done(at_end.counts) - total_done(at_begin.counts); sum > 0)
+    out["lines"] = coherence::lines_json(coherence::top_lines(all.model(), most_lines), static_cast<double>(sum));
+  out["owners"] = watch.owners.all > 1 ? ordered_json{watch.owners.same, watch.owners.all} : ordered_json(nullptr);
+  return out;
+}
+
+ordered_json answer(const cell& what, const setting& how) {
+  try {
+    return simulate(what, how);
+  } catch (const coherence::stuck& error) {
+    return {{"cell", what.name}, {"caveat", "timeout"}, {"why", error.what()}};
+  } catch (const std::exception& error) {
+    return {{"cell", what.name}, {"caveat", "crashed"}, {"why", std::string("the workload threw: ") + error.what()}};
+  }
+}
+
+bool say(const ordered_json& message) {
+  std::string text = message.dump(-1, ' ', false, ordered_json::error_handler_t::replace) + "\n";
+  return std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+}
+
+/// The cell in a child; its answer goes straight to standard output.
+void simulate_apart(const cell& what, const setting& how) {
+  const pid_t parent = ::getpid();
+  const pid_t child = ::fork();
+  if (child < 0) {
+    say({{"cell", what.name}, {"caveat", "crashed"}, {"why", "no process for it: fork failed"}});
+    return;
+  }
+  if (child == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != parent) ::_exit(1);
+    say(answer(what, how));
+    ::_exit(0);
+  }
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0) {
+  }
+  if (WIFSIGNALED(status))
+    say({{"cell", what.name},
+         {"caveat", "crashed"},
+         {"why", std::string("the simulation died of signal ") + std::to_string(WTERMSIG(status)) + " (" +
+                     ::strsignal(WTERMSIG(status)) + ")"}});
+}
+
+}  // namespace
+
+int serve_simulations(void (*extend)(matrix&)) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  for (const int one : {SIGINT, SIGTERM, SIGHUP}) std::signal(one, SIG_IGN);  // the measuring program decides
+  std::string line;
+  if (::isatty(0) == 1 || !std::getline(std::cin, line)) {
+    std::fprintf(stderr, "this program simulates cells for the one beside it; use contend simulate\n");
+    return 2;
+  }
+  const ordered_json setup = ordered_json::parse(line);
+  setting how{coherence::parse_machine(setup.at("machine").dump(), "the machine that was sent"), {}};
+  how.schedule.kind = coherence::schedule_kind::varied;
+  if (const auto& seed = setup.at("seed"); !seed.is_null()) how.schedule.seed = seed.get<std::uint64_t>();
+  matrix all(setup.at("threads").get<std::vector<unsigned>>());
+  add_catalogue(all);
+  if (extend != nullptr) extend(all);
+  if (!say({{"simulates", 1}})) return 0;
+  while (std::getline(std::cin, line)) {
+    const std::string name = ordered_json::parse(line).at("cell").get<std::string>();
+    const cell* what = all.find(name);
+    if (what == nullptr || !what->make)
+      say({{"cell", name}, {"caveat", "not_applicable"}, {"why", "the simulating program does not have this cell"}});
+    else
+      simulate_apart(*what, how);
+  }
+  return 0;
+}
+
+}  // namespace contend::bench

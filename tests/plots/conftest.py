@@ -8,6 +8,7 @@ import sys
 import pytest
 
 sys.path[:0] = [str(pathlib.Path(__file__).parents[2]), str(pathlib.Path(__file__).parent)]
+import simulated as made_up  # noqa: E402
 import variants  # noqa: E402
 from frozen import SMALL, run_plots  # noqa: E402
 
@@ -48,3 +49,15 @@ def counted(tmp_path_factory, small):
 def uncounted(tmp_path_factory, small):
     """A report of the same run with peers on a machine without a PMU."""
     return reported(tmp_path_factory.mktemp("uncounted"), json.dumps(variants.variant(small, "no_pmu")))
+
+
+@pytest.fixture(scope="session")
+def foretold(tmp_path_factory, small):
+    """A report of the same run with made-up simulated cells beside its own."""
+    return reported(tmp_path_factory.mktemp("foretold"), json.dumps(made_up.simulated(small)))
+
+
+@pytest.fixture(scope="session")
+def foretold_alone(tmp_path_factory, small):
+    """A report of made-up simulated cells, where nothing was measured."""
+    return reported(tmp_path_factory.mktemp("foretold_alone"), json.dumps(made_up.simulated(small, "alone")))

@@ -222,6 +222,82 @@ def test_the_csv_download_is_unpacked(with_events, counted):
     assert with_events.run("return window.name_made").endswith(".csv")
 
 
+COUNTS = """return [...new Set([...document.querySelectorAll('#lock .count')].filter(strip => strip.offsetHeight)
+  .map(strip => strip.className.split(' ')[1]))].sort();"""
+
+
+@pytest.fixture
+def with_simulation(browser, foretold):
+    """The page of the run with simulated cells, freshly loaded."""
+    browser.open("about:blank")
+    browser.log("browser")
+    browser.open((foretold / "report.html").as_uri())
+    return browser
+
+
+def test_line_transfers_and_one_more_count_stand_beside_the_simulated_throughput(with_simulation, foretold):
+    assert with_simulation.run(COUNTS) == ["line_transfers_per_op", "true_sharing_per_op"]
+    with_simulation.click("#lock .to-parks_per_op")
+    assert with_simulation.run(COUNTS) == ["line_transfers_per_op", "parks_per_op"]
+    assert with_simulation.run("return location.hash").endswith("s=parks_per_op")
+    with_simulation.open("about:blank")
+    with_simulation.open((foretold / "report.html").as_uri() + "#lock?s=spins_per_op&y=log")
+    assert with_simulation.run(COUNTS) == ["line_transfers_per_op", "spins_per_op"]
+    assert with_simulation.run("return document.querySelector('#lock .simulated .v.log').offsetHeight > 0")
+    assert faults(with_simulation) == []
+
+
+def test_measured_simulated_and_counts_lie_beside_each_other(with_simulation):
+    rows = with_simulation.run("""return [...document.querySelectorAll('.pair')].map(pair => {
+      const plot = part => part && [...part.querySelectorAll('svg')].find(svg => svg.getBoundingClientRect().width);
+      return [...pair.children].map(plot).filter(Boolean).map(svg => {
+        const box = svg.getBoundingClientRect();
+        return [box.left, box.top, box.width];
+      });
+    });""")
+    assert len(rows) > 6
+    for (left, top, width), (left_2, top_2, width_2), *counts in rows:
+        assert left + width <= left_2 and abs(width - width_2) < 1
+        assert abs(top - top_2) <= 6  # so that the lines of one grid go on in the other
+        assert all(left_2 + width_2 <= x for x, _, _ in counts)
+
+
+def test_the_hatch_is_seen(with_simulation):
+    boxes = with_simulation.run("""return [...document.querySelectorAll('.simulated .v.linear svg')].map(svg => {
+      const hatch = [...svg.querySelectorAll('use')].find(use => use.getBBox().width > 100);
+      const look = hatch && getComputedStyle(hatch);
+      return hatch ? [hatch.getBBox().width, hatch.getBBox().height, look.stroke, look.fill] : null;
+    });""")
+    assert len(boxes) > 6 and None not in boxes
+    assert all(width > 120 and height > 80 and stroke.startswith("rgb") and fill == "none"
+               for width, height, stroke, fill in boxes)
+
+
+def test_the_simulated_table_sorts_and_filters_with_the_other(with_simulation):
+    cells = CELLS.replace("#table", "#foretold")
+    with_simulation.click("#foretold th:nth-child(9) button")  # line transfers, most first
+    first = [float(v) for v in with_simulation.run(cells, 8)]
+    assert first == sorted(first, reverse=True) and first[0] > first[-1] == 0
+    assert with_simulation.run("return location.hash").endswith("sort-foretold=8d")
+    with_simulation.run("const q = document.querySelector('#q'); q.value = 'mcs'; q.dispatchEvent(new Event('input'));")
+    assert set(with_simulation.run(cells, 3)) == set(with_simulation.run(CELLS, 3)) == {"mcs_lock"}
+    assert faults(with_simulation) == []
+
+
+@pytest.mark.parametrize("run", ["foretold", "foretold_alone"])
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_a_phone_shows_simulated_panels_below_each_other(request, run, dark):
+    with webdriver.Browser(width=390, height=800, dark=dark) as browser:
+        browser.open((request.getfixturevalue(run) / "report.html").as_uri())
+        assert browser.run("return document.documentElement.scrollWidth") <= 390
+        panels = [(name, width) for name, width, *_ in browser.run(VISIBLE) if "byte_map" not in name]
+        assert len(panels) > 8 and all(200 < width <= 390 for _, width in panels)
+        maps = browser.run("""return [...document.querySelectorAll('.map .scroll')].filter(box => box.offsetHeight)
+          .map(box => [box.clientWidth, box.scrollWidth]);""")
+        assert maps and all(shown <= 390 < whole for shown, whole in maps)  # legible, and scrolled in its box
+        assert faults(browser) == []
+
+
 @pytest.mark.parametrize("run", ["report", "counted", "uncounted"])
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_a_phone_scrolls_tables_in_their_boxes_and_not_the_page(request, run, dark):

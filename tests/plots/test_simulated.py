@@ -20,7 +20,7 @@ def build(document):
     return page.build(record, render.render_all(record, files=False, processes=1))
 
 
-def foretold(primitive, threads, throughput, params=None, caveats=(), lines=(), **counts):
+def predicted_cell(primitive, threads, throughput, params=None, caveats=(), lines=(), **counts):
     """A simulated cell of family f and workload w."""
     one = cell(primitive, threads, throughput, params, caveats)
     for metric in one["metrics"].values():
@@ -44,13 +44,13 @@ def line(false=0.1, fields=(), touched=(), sites=(), label="a line", **more):
 
 
 @pytest.fixture(scope="module")
-def also(small):
-    return build(made_up.simulated(small))
+def also(foretold):
+    return (foretold / "report.html").read_text()
 
 
 @pytest.fixture(scope="module")
-def alone(small):
-    return build(made_up.simulated(small, "alone"))
+def alone(foretold_alone):
+    return (foretold_alone / "report.html").read_text()
 
 
 @pytest.mark.parametrize("page_of", ["also", "alone"])
@@ -124,8 +124,8 @@ def test_the_simulated_axis_goes_on_to_more_threads(also):
 
 
 def test_lines_that_leave_the_frame_are_named():
-    cells = [cell("a", n, 1e6) for n in (1, 2)] + [foretold("a", n, 1e6 * n) for n in (1, 2, 64)] \
-        + [foretold("b", n, 1e6) for n in (1, 2, 64)]
+    cells = [cell("a", n, 1e6) for n in (1, 2)] + [predicted_cell("a", n, 1e6 * n) for n in (1, 2, 64)] \
+        + [predicted_cell("b", n, 1e6) for n in (1, 2, 64)]
     text = build(with_simulation(by_hand.document(cells)))
     assert "Above the frame (see the log axis): a." in text
     assert "not measured on this machine" not in text
@@ -133,7 +133,7 @@ def test_lines_that_leave_the_frame_are_named():
 
 def test_questions_of_one_side_only_say_so():
     cells = [cell("a", n, 1e6, {"k": 1}) for n in (1, 2)] + [cell("a", n, 1e6, {"k": 2}) for n in (1, 2)] \
-        + [foretold("a", n, 1e6, {"k": k}) for n in (1, 2) for k in (2, 3)]
+        + [predicted_cell("a", n, 1e6, {"k": k}) for n in (1, 2) for k in (2, 3)]
     record = load.parse(by_hand.document(cells))
     assert [(a and a.params, b and b.params) for a, b in simulated.paired(record, "f", "w")] == [
         ((("k", 1),), None), ((("k", 2),), (("k", 2),)), (None, (("k", 3),))]
@@ -142,7 +142,7 @@ def test_questions_of_one_side_only_say_so():
 
 
 def test_placement_does_not_part_a_pair():
-    simulated_cells = [foretold("a", n, 1e6) for n in (1, 2)]
+    simulated_cells = [predicted_cell("a", n, 1e6) for n in (1, 2)]
     measured = [{**cell("a", n, 1e6), "placement": "compact"} for n in (1, 2)]
     record = load.parse(by_hand.document(measured + simulated_cells))
     ((one, other),) = simulated.paired(record, "f", "w")
@@ -160,7 +160,7 @@ def test_measured_answers_know_nothing_of_simulated_cells(small):
 
 def test_claims_have_a_simulated_answer_of_their_own():
     catalogue = [entry("a"), entry("b")]
-    cells = [cell("a", 2, 10), cell("b", 2, 100)] + [foretold(name, n, v) for name, v in (("a", 30), ("b", 10))
+    cells = [cell("a", 2, 10), cell("b", 2, 100)] + [predicted_cell(name, n, v) for name, v in (("a", 30), ("b", 10))
                                                      for n in (2, 64)]
     document = with_simulation(by_hand.document(cells, catalogue, [claim("a", "b", 2.0)]))
     record = load.parse(document)
@@ -229,11 +229,11 @@ def test_of_many_thread_counts_a_simulated_figure_shows_five():
 
 
 def test_the_worst_line_of_each_primitive_at_its_largest_thread_count():
-    cells = [foretold("a", 2, 1, lines=[line(9.0, label="few threads")]),
-             foretold("a", 8, 1, {"k": 1}, lines=[line(0.2, label="little"), line(0.0)]),
-             foretold("a", 8, 1, {"k": 2}, lines=[line(0.5, label="most")]),
-             foretold("a", 64, 1, lines=[line(0.004, label="too little")]),
-             foretold("b", 8, 1, lines=[line(0.7, label="other")]), foretold("c", 8, 1)]
+    cells = [predicted_cell("a", 2, 1, lines=[line(9.0, label="few threads")]),
+             predicted_cell("a", 8, 1, {"k": 1}, lines=[line(0.2, label="little"), line(0.0)]),
+             predicted_cell("a", 8, 1, {"k": 2}, lines=[line(0.5, label="most")]),
+             predicted_cell("a", 64, 1, lines=[line(0.004, label="too little")]),
+             predicted_cell("b", 8, 1, lines=[line(0.7, label="other")]), predicted_cell("c", 8, 1)]
     view = load.parse(by_hand.document(cells)).simulated
     assert [(s.cell.primitive, s.cell.threads, s.line.label) for s in byte_map.worst(view, "f", "w")] == [
         ("b", 8, "other"), ("a", 8, "most")]
@@ -254,7 +254,7 @@ def test_a_byte_map_shows_bytes_fields_and_source(also, small):
 
 def test_bytes_are_drawn_where_they_lie():
     touched = [{"thread": 0, "read": [], "wrote": [[0, 8]]}, {"thread": 2, "read": [[32, 64]], "wrote": []}]
-    document = with_simulation(by_hand.document([foretold("a", 2, 1, lines=[line(touched=touched)])]))
+    document = with_simulation(by_hand.document([predicted_cell("a", 2, 1, lines=[line(touched=touched)])]))
     text = re.search(r'<figure class="map".*?</figure>', build(document), re.S)[0]
     boxes = [[tuple(map(float, p)) for p in re.findall(r"[ML]?(-?[\d.]+) (-?[\d.]+)", d)]
              for d in re.findall(r'<path d="(M[^"]*z)', text)]
@@ -269,7 +269,7 @@ def test_bytes_are_drawn_where_they_lie():
 def test_lines_of_both_sizes_have_their_bytes(size):
     one = line(touched=[{"thread": 0, "read": [[0, size]], "wrote": []}])
     one["size"] = size
-    text = build(with_simulation(by_hand.document([foretold("a", 2, 1, lines=[one])])))
+    text = build(with_simulation(by_hand.document([predicted_cell("a", 2, 1, lines=[one])])))
     figure = re.search(r'<figure class="map".*?</figure>', text, re.S)[0]
     assert f">{size}</text>" in figure and f">{size - 8}</text>" in figure
 
@@ -282,7 +282,7 @@ def test_names_of_fields_do_not_overlap():
 
 
 def test_more_than_two_maps_are_folded():
-    cells = [foretold(name, 2, 1, lines=[line(0.1 * i)]) for i, name in enumerate("abcd", 1)]
+    cells = [predicted_cell(name, 2, 1, lines=[line(0.1 * i)]) for i, name in enumerate("abcd", 1)]
     text = build(with_simulation(by_hand.document(cells)))
     folded = re.search(r'<details class="maps">.*?</details>', text, re.S)[0]
     assert folded.count('<figure class="map"') == 2 and text.count('<figure class="map"') == 4
@@ -312,7 +312,7 @@ def test_validation_is_stated_beside_the_panels(small):
 def test_predictions_for_this_machine_are_held_against_its_own_cells():
     catalogue = [entry("free", "no_sharing", True), entry("a"), entry("b"), entry("c")]
     measured = [cell(name, 2, 1, ns_per_op=v) for name, v in (("a", 10), ("b", 20), ("c", 40), ("free", 1))]
-    cells = measured + [foretold(name, 2, 1, ns_per_op=v) for name, v in (("a", 12), ("b", 10), ("c", 44), ("free", 9))]
+    cells = measured + [predicted_cell(name, 2, 1, ns_per_op=v) for name, v in (("a", 12), ("b", 10), ("c", 44), ("free", 9))]
     document = with_simulation(by_hand.document(cells, catalogue), machine={"name": "local"})
     found = predicted.against_measured(load.parse(document))
     assert found.cells == 3 and found.fidelity.median_ape == pytest.approx(0.2)
@@ -323,7 +323,7 @@ def test_predictions_for_this_machine_are_held_against_its_own_cells():
 
 
 def test_without_a_validation_it_is_not_validated_even_if_no_cell_says_so():
-    text = build(with_simulation(by_hand.document([foretold("a", n, 1) for n in (1, 2)])))
+    text = build(with_simulation(by_hand.document([predicted_cell("a", n, 1) for n in (1, 2)])))
     assert text.count('<dt id="caveat-not_validated">') == 1
     parsed = Reader(text)
     assert {t for t in parsed.targets if t[1:] not in set(parsed.ids)} == set()
@@ -357,17 +357,15 @@ def test_hostile_words_of_a_simulation_are_text(small):
     assert Reader(text).faults == []
 
 
-def test_the_files_of_simulated_figures(tmp_path, small):
-    from conftest import reported
-    folder = reported(tmp_path, json.dumps(made_up.simulated(small)))
-    names = {path.name for path in (folder / "figures").iterdir()}
+def test_the_files_of_simulated_figures(foretold):
+    names = {path.name for path in (foretold / "figures").iterdir()}
     for name in ("lock-critical_section-simulated-linear", "lock-critical_section-simulated-log",
                  "lock-critical_section-line_transfers_per_op", "counter-increment-byte_map-unpadded",
                  "counter-increment-false_sharing-false_sharing_per_op"):
         assert {f"{name}.svg", f"{name}.png"} <= names
-    drawn = (folder / "figures" / "lock-critical_section-simulated-linear.svg").read_text()
+    drawn = (foretold / "figures" / "lock-critical_section-simulated-linear.svg").read_text()
     assert "simulated on zen4" in drawn
-    assert "unpadded.hpp:27" in (folder / "figures" / "counter-increment-byte_map-unpadded.svg").read_text()
+    assert "unpadded.hpp:27" in (foretold / "figures" / "counter-increment-byte_map-unpadded.svg").read_text()
 
 
 @pytest.mark.parametrize("change, sentence", [

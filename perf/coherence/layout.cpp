@@ -96,6 +96,19 @@ void walk_array(Dwarf_Die type, const std::string& name, std::uint64_t at, const
   }
 }
 
+/// A union of which the C library lets nobody see inside: pthread_mutex_t is one field.
+bool is_opaque_union(Dwarf_Die* type) {
+  if (::dwarf_tag(type) != DW_TAG_union_type) return false;
+  bool any = false;
+  Dwarf_Die child;
+  for (int rc = ::dwarf_child(type, &child); rc == 0; rc = ::dwarf_siblingof(&child, &child)) {
+    if (::dwarf_tag(&child) != DW_TAG_member) continue;
+    if (!name_in(&child).starts_with("__")) return false;
+    any = true;
+  }
+  return any;
+}
+
 void walk_record(Dwarf_Die type, const std::string& name, std::uint64_t at, const wanted_bytes& w, unsigned depth) {
   const std::size_t before = w.out.size();
   Dwarf_Die child;
@@ -128,7 +141,7 @@ void walk(Dwarf_Die type, const std::string& name, std::uint64_t at, const wante
   const int tag = ::dwarf_tag(&type);
   if (tag == DW_TAG_array_type) return walk_array(type, name, at, w, depth);
   if (at + size <= w.from && !has(&type, DW_AT_declaration)) return;
-  if (is_record(&type)) return walk_record(type, name, at, w, depth);
+  if (is_record(&type) && !is_opaque_union(&type)) return walk_record(type, name, at, w, depth);
   field leaf{name, at, size, 0};
   Dwarf_Die target;
   if ((tag == DW_TAG_pointer_type || tag == DW_TAG_reference_type || tag == DW_TAG_rvalue_reference_type) &&

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <memory>
+#include <mutex>
 #include <new>
 #include <string>
 #include <vector>
@@ -238,6 +239,21 @@ TEST(attribution, a_registered_object_is_named_by_its_type_through_members_and_b
                 site.function == "ticket_like<unsigned long, 2U>::take" ||
                 site.function == "ticket_like<unsigned long, 2U>::serve_one")
         << site.function;
+}
+
+TEST(attribution, a_mutex_is_one_field) {
+  struct guarded {
+    std::mutex lock;
+    volatile unsigned long count = 0;
+  };
+  alignas(64) static guarded one;
+  const auto lines = lines_of(2, [](unsigned) {
+    const std::lock_guard<std::mutex> here(one.lock);
+    one.count = one.count + 1;
+  });
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_EQ(lines[0].label, "one.lock, one.count");
+  EXPECT_EQ(fields_in(lines[0]), (names{"one.lock@0+40", "one.count@40+8"}));
 }
 
 /// An allocator that tells of its blocks.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Iterator, NamedTuple
 
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
 
 from . import style
 from .canvas import Drawing, short
@@ -18,8 +20,12 @@ KIND = "byte_map"
 LEAST = 0.005  # false sharing per operation below which a line is left out
 WROTE, READ = style.OKABE_ITO[1], style.OKABE_ITO[0]
 # Points: the width of a line's bytes, of the names of the rows, the height of a row, of a lane of field names.
-BYTES, NAMES, ROW, LANE = 580.0, 54.0, 15.0, 11.0
+BYTES, NAMES, ROW, LANE = 576.0, 54.0, 15.0, 11.0
 EDGE, TICKS, LETTER = 8.0, 16.0, 4.1
+
+
+_ELEMENT = re.compile(r"^(.*)\[([\d–]+)\]$")
+SMALL = 4  # bytes; neighbouring elements of an array that are smaller are told together
 
 
 class Shared(NamedTuple):
@@ -56,17 +62,35 @@ def draw(view: Record, family: str, workload: str) -> Iterator[Drawing]:
 
 
 def lanes(labels: list[tuple[float, float]]) -> list[int]:
-    """For labels (left, right) by their left edges: the lowest lane in which each overlaps none after it.
+    """For labels (left, right) by their left edges: a lane each, above all that begin below its own text.
 
-    From right to left, so that the stroke down from a label in a higher lane passes on the left of those below.
+    So neither two labels overlap, nor does the stroke down from one pass through another.
     """
-    starts: list[float] = []
-    found = []
+    found: list[tuple[float, int]] = []
     for left, right in reversed(labels):
-        lane = next((i for i, start in enumerate(starts) if right <= start), len(starts))
-        starts[lane:lane + 1] = [left]
-        found.append(lane)
-    return found[::-1]
+        found.append((left, max((lane + 1 for start, lane in found if start < right), default=0)))
+    return [lane for _, lane in reversed(found)]
+
+
+def joined(fields: list[tuple[Field, int, int]]) -> list[tuple[str, int, int]]:
+    """Names of fields with the bytes [from, to) that they take; runs of small elements of one array become one name.
+
+    std::mutex is a union with an array of bytes: forty names would stand above four words.
+    """
+    found: list[tuple[str, int, int]] = []
+    runs: dict[str, int] = {}  # stem of an array -> its last entry in `found`
+    for f, start, end in fields:
+        element = _ELEMENT.match(f.name)
+        stem = element[1] if element else ""
+        last = runs.get(stem) if element and f.size < SMALL else None
+        if last is not None and found[last][2] == start:
+            first = _ELEMENT.match(found[last][0])[2].partition("–")[0]
+            found[last] = (f"{stem}[{first}–{element[2]}]", found[last][1], end)
+            continue
+        if element and f.size < SMALL:
+            runs[stem] = len(found)
+        found.append((f.name, start, end))
+    return found
 
 
 def _visible(line: Line) -> list[tuple[Field, float, float]]:
@@ -78,10 +102,10 @@ def _visible(line: Line) -> list[tuple[Field, float, float]]:
 def _draw(shared: Shared, machine: str) -> Drawing:
     cell, line = shared.cell, shared.line
     byte = BYTES / line.size
-    fields = _visible(line)
+    fields = joined(_visible(line))
     labels = []
-    for f, start, _ in fields:
-        text = short(f.name, 30)
+    for name, start, _ in fields:
+        text = short(name, 30)
         width = LETTER * len(text) + 6
         left = max(0.0, min(start * byte, BYTES - width))
         labels.append((text, left, left + width))
@@ -136,16 +160,21 @@ def _whose(cell: Cell, thread: int) -> str:
 def _rows(ax, cell: Cell, line: Line, rows: list[Touched], top: float, byte: float) -> None:
     """A row per thread: in the upper half of a byte's cell what it wrote, in the lower half what it read."""
     bottom = top + ROW * max(1, len(rows))
+    boxes: dict[str, list[tuple[float, float, float, float]]] = {WROTE: [], READ: []}
     for i, touched in enumerate(rows):
         y = top + i * ROW
         ax.text(-5, y + ROW / 2, _whose(cell, touched.thread), fontsize=7, ha="right", va="center", color=FAINT)
         for ranges, color, part, letter in ((touched.wrote, WROTE, 0, "W"), (touched.read, READ, 1, "r")):
             for start, end in ranges:
-                ax.add_patch(Rectangle((start * byte, y + part * ROW / 2), (end - start) * byte, ROW / 2,
-                                       facecolor=color, linewidth=0))
+                boxes[color].append((start * byte, y + part * ROW / 2, end * byte, y + (part + 1) * ROW / 2))
                 if (end - start) * byte > 6:
                     ax.text(start * byte + 2, y + part * ROW / 2 + ROW / 4, letter, fontsize=6, color="#ffffff",
                             va="center_baseline", fontweight="bold")
+    for color, found in boxes.items():
+        if found:  # one path for all of a colour
+            corners = [corner for a, b, c, d in found for corner in ((a, b), (c, b), (c, d), (a, d), (a, b))]
+            steps = [Path.MOVETO, Path.LINETO, Path.LINETO, Path.LINETO, Path.CLOSEPOLY] * len(found)
+            ax.add_patch(PathPatch(Path(corners, steps), facecolor=color, linewidth=0))
     x, y = [], []
     for k in range(line.size + 1):
         x += [k * byte, k * byte, math.nan]
@@ -171,7 +200,7 @@ def describe(shared: Shared) -> str:
     """The map in words."""
     line = shared.line
     parts = [f"{_whose(shared.cell, t.thread)} writes {_said(t.wrote)} and reads {_said(t.read)}" for t in line.touched]
-    laid = [f"{f.name} at {a}–{b - 1}" for f, a, b in _visible(line)]
+    laid = [f"{name} at {a}–{b - 1}" for name, a, b in joined(_visible(line))]
     hidden = f"; {line.threads_not_shown} more threads are not shown" if line.threads_not_shown else ""
     return (f"A line of {line.size} bytes with {', '.join(laid) or 'unnamed bytes'}. "
             f"Bytes by thread: {'; '.join(parts) or 'not recorded'}{hidden}.")

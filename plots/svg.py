@@ -15,6 +15,7 @@ PAINT = {INK: "currentColor", FAINT: "var(--faint)", GRID: "var(--grid)", SHADE:
 _PAINT = {color.lower(): variable for color, variable in PAINT.items()}
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}\b")
 _DECIMALS = re.compile(r"(\d+\.\d)\d+")
+_WHOLE = re.compile(r"(\d)\.0\b")
 _PATH_SPACE = re.compile(r" ?([A-Za-z]) ?")
 _HREF = "{http://www.w3.org/1999/xlink}href"
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
@@ -184,7 +185,7 @@ def _clean(element: ET.Element, prefix: str, sheet: Sheet, needed: dict[str, str
         element.set("class", " ".join(classes))
     for key in ("d", "x", "y", "transform"):
         if key in element.attrib:
-            element.set(key, _DECIMALS.sub(r"\1", " ".join(element.get(key).split())))
+            element.set(key, _WHOLE.sub(r"\1", _DECIMALS.sub(r"\1", " ".join(element.get(key).split()))))
     if "d" in element.attrib:
         element.set("d", _PATH_SPACE.sub(r"\1", element.get("d")))
     if element.get("transform", "").startswith("rotate(-0 "):

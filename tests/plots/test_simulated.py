@@ -11,7 +11,7 @@ import by_hand
 import pytest
 import simulated as made_up
 from by_hand import cell, claim, entry
-from plots import byte_map, claims, false_sharing, load, page, predicted, render, simulated, verdict
+from plots import byte_map, claims, false_sharing, load, page, predicted, record, render, simulated, verdict
 from test_page import Reader, href
 
 
@@ -114,6 +114,11 @@ def test_both_of_a_pair_have_the_same_axis(also):
             compared += len(one) > 1
             assert one == other, (name, variant)
     assert compared >= 2 * 6
+
+
+def test_a_page_with_a_simulation_stays_small(also, small):
+    cells = len(made_up.simulated(small)["cells"])
+    assert len(also.encode()) < 2_700 * cells + 500_000  # 300 measured and 1000 simulated ones: 4 MB
 
 
 def test_the_simulated_axis_goes_on_to_more_threads(also):
@@ -256,11 +261,11 @@ def test_bytes_are_drawn_where_they_lie():
     touched = [{"thread": 0, "read": [], "wrote": [[0, 8]]}, {"thread": 2, "read": [[32, 64]], "wrote": []}]
     document = with_simulation(by_hand.document([predicted_cell("a", 2, 1, lines=[line(touched=touched)])]))
     text = re.search(r'<figure class="map".*?</figure>', build(document), re.S)[0]
-    boxes = [[tuple(map(float, p)) for p in re.findall(r"[ML]?(-?[\d.]+) (-?[\d.]+)", d)]
-             for d in re.findall(r'<path d="(M[^"]*z)', text)]
+    boxes = [[tuple(map(float, p)) for p in re.findall(r"[ML]?(-?[\d.]+) (-?[\d.]+)", part)]
+             for d in re.findall(r'<path d="(M[^"]*z)', text) for part in d.split("z") if part]
     spans = sorted((min(x for x, _ in b), max(x for x, _ in b), min(y for _, y in b)) for b in boxes if len(b) >= 4)
     left = byte_map.EDGE + byte_map.NAMES
-    assert [(round(a - left), round(b - left)) for a, b, _ in spans] == [(0, 72), (290, 580)]
+    assert [(round(a - left), round(b - left)) for a, b, _ in spans] == [(0, 72), (288, 576)]
     assert spans[1][2] - spans[0][2] == pytest.approx(1.5 * byte_map.ROW, abs=0.2)  # next row, lower half
     assert ">thread 0</text>" in text and ">starter</text>" in text  # number 2 of two threads: whoever starts them
 
@@ -279,6 +284,20 @@ def test_names_of_fields_do_not_overlap():
     assert byte_map.lanes([(0, 25), (20, 30)]) == [1, 0]
     assert byte_map.lanes([(0, 50), (10, 25), (20, 60)]) == [2, 1, 0]
     assert byte_map.lanes([]) == []
+    labels = [(10.0 * i, 10.0 * i + 75) for i in range(12)] + [(300.0, 370.0)]
+    found = byte_map.lanes(labels)
+    for (left, right), lane in zip(labels, found):
+        assert not any(left < start < right and other >= lane for (start, _), other in zip(labels, found))
+
+
+def test_bytes_of_an_array_have_one_name():
+    def fields(*rows):
+        return [(record.Field(*row), row[1], row[1] + row[2]) for row in rows]
+
+    assert byte_map.joined(fields(("m", 0, 4), ("m[0]", 0, 1), ("m[1]", 1, 1), ("m[2]", 2, 1), ("n", 8, 4))) == [
+        ("m", 0, 4), ("m[0–2]", 0, 3), ("n", 8, 12)]
+    apart = fields(("m[0]", 0, 1), ("m[2]", 2, 1), ("k[0]", 8, 8), ("k[1]", 16, 8))
+    assert byte_map.joined(apart) == [("m[0]", 0, 1), ("m[2]", 2, 3), ("k[0]", 8, 16), ("k[1]", 16, 24)]
 
 
 def test_more_than_two_maps_are_folded():

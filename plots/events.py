@@ -83,7 +83,8 @@ def strips(record: Record, event: Shown, panels: dict[PanelKey, list[Cell]], mac
     most = max(len(series) for series in data.values())
     height = max(HEIGHT, 0.16 * most + 0.8) if any(single.values()) else tall
     bottom = 0.2 if machine and not any(single.values()) else BOTTOM  # rows say at how many threads on their x axis
-    grid = Grid(f"{family}: {workload} – {kind.titled(event.title)}", len(data), legend, height, bottom=bottom)
+    simulated = f", simulated on {machine}" if machine else ""
+    grid = Grid(f"{family}: {workload} – {event.title}{simulated}", len(data), legend, height, bottom=bottom)
     drawing = Drawing(style.slug(family, workload, event.metric), event.metric, family, workload, grid.figure, {})
     top = max(v for series in data.values() for s in series for p in s.values for v in (p.value, p.high) if v is not None)
     # With dozens of simulated threads some counts grow to hundreds, beside which 0.1, 1 and 4 would be one line.

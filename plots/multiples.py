@@ -52,8 +52,8 @@ class Kind(NamedTuple):
     machine: str = ""
 
     def titled(self, words: str) -> str:
-        """The title of a panel that `words` tell from its siblings."""
-        return ", ".join(filter(None, [words, self.machine and f"simulated on {self.machine}"]))
+        """The title of a panel that `words` tell from its siblings; the figure's names the machine."""
+        return ", ".join(filter(None, [words, self.machine and "simulated"]))
 
 
 def values_of(name: str):

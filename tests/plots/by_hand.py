@@ -56,3 +56,26 @@ def document(cells, catalogue=(), claims=(), workload=None, cpus=4):
 def record(*arguments, **named):
     """The same as a plots Record."""
     return load.parse(document(*arguments, **named))
+
+
+def predicted_cell(primitive, threads, throughput, params=None, caveats=(), lines=(), **counts):
+    """A simulated cell of family f and workload w."""
+    one = cell(primitive, threads, throughput, params, caveats)
+    for metric in one["metrics"].values():
+        metric.update(ci_low=None, ci_high=None)
+        metric.pop("samples")
+    for name, value in counts.items():
+        one["metrics"][name] = {"value": value, "unit": "ns" if "ns_per" in name else "1", "ci_low": None, "ci_high": None}
+    return {**one, "lens": "coherence", "lines": list(lines)}
+
+
+def with_simulation(document, **more):
+    document["environment"]["simulation"] = {"machine": {"name": "zen4"}, "line_size": 64, "seed": None, "weak": False,
+                                             "compiler": "c", "accesses": 1, "seconds": 1.0, **more}
+    return document
+
+
+def line(false=0.1, fields=(), touched=(), sites=(), label="a line", **more):
+    return {"label": label, "object": "an object", "size": 64, "line_transfers_per_op": false,
+            "invalidations_per_op": false, "upgrades_per_op": 0.0, "true_sharing_per_op": 0.0,
+            "false_sharing_per_op": false, "fields": list(fields), "bytes": list(touched), "sites": list(sites), **more}

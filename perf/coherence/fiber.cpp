@@ -10,7 +10,10 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <exception>
+#include <stdexcept>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #if defined(__x86_64__)
@@ -92,6 +95,8 @@ constexpr std::uintptr_t region = 0x610000000000;
 constexpr std::size_t stride = 1U << 20;
 constexpr std::size_t guard = 4096;
 constexpr std::size_t stack_end = stride / 2;
+constexpr std::uintptr_t main_stack = 0x60f000000000;
+constexpr std::size_t main_stack_size = 8U << 20;
 
 [[noreturn]] void fail(int error, const char* what) { throw std::system_error(error, std::system_category(), what); }
 
@@ -165,6 +170,57 @@ void* fiber_memory::lend(void* self) {
   return nullptr;
 }
 
+namespace {
+
+/// Of the stack that run_on_fixed_stack() calls on; what is called, and what it threw.
+struct {
+  const std::function<void()>* f = nullptr;
+  std::exception_ptr thrown;
+  fiber_context inside;
+  fiber_context outside;
+} fixed;
+
+void enter_fixed_stack() {
+  try {
+    (*fixed.f)();
+  } catch (...) {
+    fixed.thrown = std::current_exception();
+  }
+  contend_switch_stack(&fixed.inside.stack_pointer, fixed.outside.stack_pointer);
+}
+
+/// A stack on which the first switch goes to entry().
+void* prepare_stack(char* end, void (*entry)()) noexcept {
+  auto* top = reinterpret_cast<std::uint64_t*>(end);
+#if defined(__x86_64__)
+  *--top = 0;                                       // keeps the stack aligned as after a call
+  *--top = reinterpret_cast<std::uint64_t>(entry);  // where the switch returns to
+  for (int i = 0; i < 6; ++i) *--top = 0;
+#else
+  top -= 22;
+  for (int i = 0; i < 22; ++i) top[i] = 0;
+  top[11] = reinterpret_cast<std::uint64_t>(entry);  // x30
+#endif
+  return top;
+}
+
+}  // namespace
+
+void run_on_fixed_stack(const std::function<void()>& f) {
+  if (fixed.f != nullptr) throw std::logic_error("run_on_fixed_stack() inside itself: there is one such stack");
+  void* const at = reinterpret_cast<void*>(main_stack);
+  char* const memory =
+      static_cast<char*>(::mmap(at, main_stack_size, PROT_READ | PROT_WRITE,
+                                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0));
+  if (memory == MAP_FAILED) fail(errno, "cannot map a stack at its fixed address");
+  ::mprotect(memory, guard, PROT_NONE);
+  fixed.f = &f;
+  contend_switch_stack(&fixed.outside.stack_pointer, prepare_stack(memory + main_stack_size, &enter_fixed_stack));
+  fixed.f = nullptr;
+  ::munmap(memory, main_stack_size);
+  if (fixed.thrown) std::rethrow_exception(std::exchange(fixed.thrown, nullptr));
+}
+
 fiber_memory::fiber_memory(unsigned number, void (*entry)()) : memory_(memory_of(number)) {
   ::sem_init(&lent_, 0, 0);
   done_ = ::eventfd(0, EFD_CLOEXEC);
@@ -178,17 +234,7 @@ fiber_memory::fiber_memory(unsigned number, void (*entry)()) : memory_(memory_of
     ::close(done_);
     fail(error, "cannot start the thread that lends a simulated one its thread-local storage");
   }
-  auto* top = reinterpret_cast<std::uint64_t*>(memory_ + stack_end);
-#if defined(__x86_64__)
-  *--top = 0;                                       // keeps the stack aligned as after a call
-  *--top = reinterpret_cast<std::uint64_t>(entry);  // where the switch returns to
-  for (int i = 0; i < 6; ++i) *--top = 0;
-#else
-  top -= 22;
-  for (int i = 0; i < 22; ++i) top[i] = 0;
-  top[11] = reinterpret_cast<std::uint64_t>(entry);  // x30
-#endif
-  context.stack_pointer = top;
+  context.stack_pointer = prepare_stack(memory_ + stack_end, entry);
 }
 
 void fiber_memory::await() {

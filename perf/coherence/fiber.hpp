@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 
 namespace contend::coherence {
@@ -30,6 +31,9 @@ struct fiber_part {
   const void* end = nullptr;  ///< of the stack
 };
 [[nodiscard]] std::optional<fiber_part> fiber_part_at(const void* address) noexcept;
+
+/// Calls f on a stack at a fixed address, with the caller's thread-local storage. Passes on what it throws.
+void run_on_fixed_stack(const std::function<void()>& f);
 
 /// Stack and thread-local storage number `number`. Throws std::system_error if there is no memory for it.
 class fiber_memory {

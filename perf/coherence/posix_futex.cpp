@@ -61,6 +61,7 @@ void check_interposed() {
   own("pthread_mutex_lock", reinterpret_cast<const void*>(&::pthread_mutex_lock));
   own("pthread_cond_wait", reinterpret_cast<const void*>(&::pthread_cond_wait));
   own("syscall", reinterpret_cast<const void*>(&::syscall));
+  own("malloc", reinterpret_cast<const void*>(&::malloc));
   own("clock_gettime", reinterpret_cast<const void*>(&::clock_gettime));
 }
 

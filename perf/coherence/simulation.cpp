@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "engine.hpp"
+#include "heap.hpp"
 #include "posix.hpp"
 #include "source_lines.hpp"
 
@@ -77,6 +78,7 @@ simulation::simulation(const machine& m, unsigned threads, const schedule_option
   if (current != nullptr) throw std::logic_error("a simulation is going on in this process already");
   posix::link_posix();
   posix::link_clocks();
+  heap::link_heap();
   posix::check_interposed();
   current = new engine(m, threads, options);
 }

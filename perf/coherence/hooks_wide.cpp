@@ -3,6 +3,7 @@
 // libatomic's functions, which are taken over here. Processors store and modify 16 bytes with one locked instruction,
 // so a store is charged as such; libatomic's locks for what is larger are not in the model.
 #include <atomic>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 
@@ -128,6 +129,10 @@ sixteen __tsan_atomic128_compare_exchange_val(volatile sixteen* p, sixteen e, si
 }
 
 // Of any size, by libatomic's general names.
+bool contend_is_lock_free(std::size_t size, const volatile void* p) __asm__("__atomic_is_lock_free");
+bool contend_is_lock_free(std::size_t size, const volatile void* p) {
+  return size <= 16 && std::has_single_bit(size) && reinterpret_cast<std::uint64_t>(p) % size == 0;
+}
 void contend_load_any(std::size_t size, const void* p, void* to, int) __asm__("__atomic_load");
 void contend_load_any(std::size_t size, const void* p, void* to, int) {
   at(p, size, access_kind::load, HERE);

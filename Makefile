@@ -28,6 +28,10 @@ bench: programs ## measure in a few minutes and write a report (ARGS='--help' li
 bench-full: programs ## measure every parameter; long
 	@$(contend) bench --profile full $(ARGS)
 
+.PHONY: simulate
+simulate: programs ## count line transfers and false sharing with simulated threads, up to 128 (ARGS='--machine spr-2s')
+	@$(contend) simulate $(ARGS)
+
 .PHONY: report
 report: programs ## draw the report of the newest run again (ARGS=<run directory> for another)
 	@$(contend) report $(ARGS)

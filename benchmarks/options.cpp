@@ -230,6 +230,8 @@ options parse_options(int argc, char** argv) {
       "--machine", out.machine,
       "Machine to simulate: local (written by contend doctor --calibrate), a name that is shipped, or a file "
       "(default: local if it is there, else zen4)");
+  bool simulate = false;
+  app.add_flag("--simulate", simulate, "What contend simulate says: --lens coherence");
   app.add_option("--line", line, "Line size of the simulated machine, 64 or 128 bytes (default: the machine's)");
   app.add_option("--seed", seed, "Another draw of the simulation's small variations (default: always the same one)");
   app.add_option("--jobs", jobs, "Processes that simulate at a time (default: one per processor)");
@@ -254,7 +256,11 @@ options parse_options(int argc, char** argv) {
     throw usage_error("--profile: '" + out.profile + "' is not a profile; expected quick or full");
   if (out.placement != "compact" && out.placement != "spread" && out.placement != "none")
     throw usage_error("--placement: '" + out.placement + "' is not a policy; expected compact, spread or none");
-  out.lens_chosen = app.count("--lens") > 0;
+  if (simulate && app.count("--lens") > 0)
+    throw usage_error("--lens: '" + lens +
+                      "' is asked of contend simulate, which has the lens coherence; use contend bench");
+  if (simulate) lens = "coherence";
+  out.lens_chosen = simulate || app.count("--lens") > 0;
   take_lenses(lens, out);
   if (line != 0 && line != 64 && line != 128)
     throw usage_error("--line: " + std::to_string(line) + " is not a line size; expected 64 or 128");

@@ -21,6 +21,7 @@
 
 #include "matrix.hpp"
 #include "perf/coherence/attribution.hpp"
+#include "perf/coherence/heap.hpp"
 #include "perf/coherence/machine_file.hpp"
 #include "perf/coherence/simulation.hpp"
 
@@ -188,7 +189,7 @@ void simulate_apart(const cell& what, const setting& how) {
   if (child == 0) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent) ::_exit(1);
-    say(answer(what, how));
+    coherence::at_fixed_addresses([&] { say(answer(what, how)); });
     ::_exit(0);
   }
   int status = 0;
@@ -218,6 +219,7 @@ int serve_simulations(void (*extend)(matrix&)) {
   matrix all(setup.at("threads").get<std::vector<unsigned>>());
   add_catalogue(all);
   if (extend != nullptr) extend(all);
+  coherence::prepare_names();  // here, once, not in every child
   if (!say({{"simulates", 1}})) return 0;
   while (std::getline(std::cin, line)) {
     const std::string name = ordered_json::parse(line).at("cell").get<std::string>();

@@ -35,8 +35,13 @@ int become_bench(std::vector<std::string> arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  // Everything after these two verbs is contend-bench's own business, its --help too.
+  // Everything after these three verbs is contend-bench's own business, its --help too.
   if (argc > 1 && std::string(argv[1]) == "bench") return become_bench({argv + 2, argv + argc});
+  if (argc > 1 && std::string(argv[1]) == "simulate") {
+    std::vector<std::string> arguments{"--simulate"};
+    arguments.insert(arguments.end(), argv + 2, argv + argc);
+    return become_bench(std::move(arguments));
+  }
   if (argc > 1 && std::string(argv[1]) == "list") {
     std::vector<std::string> arguments{"--list"};
     arguments.insert(arguments.end(), argv + 2, argv + argc);
@@ -48,6 +53,7 @@ int main(int argc, char** argv) {
                                         std::string(contend::build_info::commit) + ")");
   app.require_subcommand(1);
   app.add_subcommand("bench", "Measure primitives across thread counts and write a report");
+  app.add_subcommand("simulate", "Count line transfers and false sharing with simulated threads; no hardware needed");
   app.add_subcommand("list", "List the cells that can be measured; --json or --markdown: the catalogue with its facts");
   std::string directory = "results/latest";
   bool quiet = false;

@@ -125,9 +125,10 @@ std::optional<named_thing> namer::stack_or_thread_local_at(std::uint64_t address
   const auto part = fiber_part_at(reinterpret_cast<const void*>(address));
   if (!part.has_value()) {
     const auto end = reinterpret_cast<std::uint64_t>(__libc_stack_end);
-    if (address >= end || end - address > first_stack) return std::nullopt;
-    out.at = end - first_stack;
-    out.size = first_stack;
+    const bool fixed = on_fixed_stack(reinterpret_cast<const void*>(address));
+    if (!fixed && (address >= end || end - address > first_stack)) return std::nullopt;
+    out.at = address;
+    out.size = 1;
     out.object = "stack of the program's first thread";
     return out;
   }

@@ -206,6 +206,10 @@ void* prepare_stack(char* end, void (*entry)()) noexcept {
 
 }  // namespace
 
+bool on_fixed_stack(const void* address) noexcept {
+  return reinterpret_cast<std::uintptr_t>(address) - main_stack < main_stack_size;
+}
+
 void run_on_fixed_stack(const std::function<void()>& f) {
   if (fixed.f != nullptr) throw std::logic_error("run_on_fixed_stack() inside itself: there is one such stack");
   void* const at = reinterpret_cast<void*>(main_stack);

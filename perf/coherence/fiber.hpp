@@ -32,6 +32,9 @@ struct fiber_part {
 };
 [[nodiscard]] std::optional<fiber_part> fiber_part_at(const void* address) noexcept;
 
+/// Whether an address lies in the stack that run_on_fixed_stack() calls on.
+[[nodiscard]] bool on_fixed_stack(const void* address) noexcept;
+
 /// Calls f on a stack at a fixed address, with the caller's thread-local storage. Passes on what it throws.
 void run_on_fixed_stack(const std::function<void()>& f);
 

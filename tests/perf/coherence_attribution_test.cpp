@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Lines are named: known objects on known bytes, touched by known threads from known lines of source.
+// Lines are named: variables, stacks and thread-locals on known bytes, touched by known threads from known lines.
+#include "coherence_attribution.hpp"
+
 #include <gtest/gtest.h>
 
 #include <array>
@@ -11,62 +13,11 @@
 #include <string>
 #include <vector>
 
-#include "perf/coherence/attribution.hpp"
-#include "perf/coherence/simulation.hpp"
+#include "perf/coherence/heap.hpp"
 
 namespace contend::coherence {
 namespace {
 
-machine test_machine(unsigned line_size = 64) {
-  machine m;
-  m.name = "test";
-  m.line_size = line_size;
-  m.near = m.far = m.remote = {4'000, 6'000, 6'000, 6'000};
-  m.load = m.store = 400;
-  m.rmw = 4'500;
-  m.memory = 60'000;
-  m.system_call = 150'000;
-  return m;
-}
-
-constexpr int rounds = 500;
-
-/// The lines after each of n threads did step(i) so many times; counted is from when all lines are warm.
-template <class Step>
-std::vector<line_report> lines_of(unsigned n, Step step, unsigned line_size = 64) {
-  const machine m = test_machine(line_size);
-  simulation all(m, n);
-  alignas(128) static std::atomic<unsigned> warm[32];
-  warm[0] = 0;
-  all.run(
-      [&](unsigned i) {
-        for (int k = 0; k < rounds; ++k) {
-          step(i);
-          if (k == 50) {
-            const outside here;
-            if (warm[0].fetch_add(1) + 1 == n) all.model().reset_counts();
-          }
-        }
-      },
-      [] {}, 100'000'000'000);
-  return top_lines(all.model(), 8);
-}
-
-/// Fields as "name@offset+size".
-std::vector<std::string> fields_in(const line_report& l) {
-  std::vector<std::string> out;
-  for (const auto& f : l.fields) out.push_back(f.name + "@" + std::to_string(f.offset) + "+" + std::to_string(f.size));
-  return out;
-}
-
-using names = std::vector<std::string>;
-using bytes = std::vector<byte_range>;
-
-struct alignas(128) places {
-  volatile unsigned long a = 0, b = 0;
-  char rest[48] = {};
-  volatile unsigned long c = 0;
-};
 places words;
 
 TEST(attribution, two_counters_of_one_struct_are_told_apart_by_field_and_thread) {
@@ -172,162 +123,6 @@ TEST(attribution, two_variables_that_happen_to_share_a_line_are_both_told) {
   ASSERT_EQ(lines.size(), 1U);
   EXPECT_NE(lines[0].object.find("first_kind, "), std::string::npos) << lines[0].object;
   EXPECT_NE(lines[0].object.find("second_kind"), std::string::npos) << lines[0].object;
-}
-
-}  // namespace
-
-/// A lock with a base class, as a workload would hold one in its state.
-class numbered {
- protected:
-  std::atomic<unsigned> next_{0};
-};
-template <class Number, unsigned Wide>
-class ticket_like : numbered {
- public:
-  void take() { next_.fetch_add(1, std::memory_order_relaxed); }
-  void serve() { serving_.fetch_add(1, std::memory_order_relaxed); }
-
- private:
-  std::atomic<Number> serving_[Wide]{};
-  std::atomic<Number> serving_one_{0};
-
- public:
-  void serve_one() { serving_one_.fetch_add(1, std::memory_order_relaxed); }
-};
-struct node {
-  unsigned long value;
-  node* next;
-};
-struct question {
-  template <class Lock>
-  struct state {
-    long before = 0;
-    Lock lock_;
-    struct guarded {
-      char pad[8];
-      volatile unsigned long count = 0;
-    };
-    std::unique_ptr<guarded[]> shared_;
-    std::atomic<node*> head_{nullptr};
-  };
-};
-
-namespace {
-
-using state = question::state<ticket_like<unsigned long, 2U>>;
-
-TEST(attribution, a_registered_object_is_named_by_its_type_through_members_and_bases) {
-  alignas(64) static char memory[128];
-  auto* const s = new (memory) state;
-  note_object(s, sizeof *s, typeid(*s), "");
-  const auto lines = lines_of(2, [&](unsigned i) {
-    if (i == 0)
-      s->lock_.take();
-    else
-      s->lock_.serve_one();
-  });
-  forget_object(s);
-  s->~state();
-  ASSERT_EQ(lines.size(), 1U);
-  EXPECT_EQ(lines[0].object, "question::state<ticket_like<unsigned long, 2u> >");
-  EXPECT_EQ(lines[0].label, "lock_.next_, lock_.serving_one_");
-  EXPECT_EQ(fields_in(lines[0]), (names{"lock_.next_@8+4", "lock_.serving_one_@32+8"}));
-  ASSERT_EQ(lines[0].sites.size(), 2U);
-  for (const auto& site : lines[0].sites)
-    EXPECT_TRUE(site.function == "ticket_like<long unsigned int, 2>::take" ||
-                site.function == "ticket_like<long unsigned int, 2>::serve_one" ||
-                site.function == "ticket_like<unsigned long, 2U>::take" ||
-                site.function == "ticket_like<unsigned long, 2U>::serve_one")
-        << site.function;
-}
-
-TEST(attribution, a_mutex_is_one_field) {
-  struct guarded {
-    std::mutex lock;
-    volatile unsigned long count = 0;
-  };
-  alignas(64) static guarded one;
-  const auto lines = lines_of(2, [](unsigned) {
-    const std::lock_guard<std::mutex> here(one.lock);
-    one.count = one.count + 1;
-  });
-  ASSERT_EQ(lines.size(), 1U);
-  EXPECT_EQ(lines[0].label, "one.lock, one.count");
-  EXPECT_EQ(fields_in(lines[0]), (names{"one.lock@0+40", "one.count@40+8"}));
-}
-
-/// An allocator that tells of its blocks.
-[[gnu::noinline]] void* grab(std::size_t size) {
-  void* const at = std::aligned_alloc(64, (size + 63) / 64 * 64);
-  CONTEND_NOTE_ALLOCATION(at, size);
-  return at;
-}
-
-constexpr unsigned line_of_block = __LINE__ + 1;
-[[gnu::noinline]] unsigned long* new_block() { return new (grab(24)) unsigned long[3](); }
-
-TEST(attribution, a_block_of_no_known_type_is_named_by_the_line_that_asked_for_it) {
-  auto* const block = new_block();
-  const auto lines = lines_of(2, [&](unsigned i) { static_cast<volatile unsigned long*>(block)[2 * i] = 1; });
-  ASSERT_EQ(lines.size(), 1U);
-  EXPECT_EQ(lines[0].object, "24 bytes allocated at tests/perf/coherence_attribution_test.cpp:" +
-                                 std::to_string(line_of_block) + " (new_block)");
-  EXPECT_EQ(lines[0].label, lines[0].object);
-  EXPECT_EQ(fields_in(lines[0]), (names{"+0x0@0+8", "+0x10@16+8"}));
-  std::free(block);
-}
-
-TEST(attribution, a_block_that_a_registered_object_points_to_is_part_of_it) {
-  alignas(64) static char memory[128];
-  auto* const s = new (memory) state;
-  auto* const shared = new (grab(4 * sizeof(state::guarded))) state::guarded[4];
-  s->shared_.reset(shared);
-  note_object(s, sizeof *s, typeid(*s), "");
-  const auto lines = lines_of(4, [&](unsigned i) { s->shared_[i].count = 1; });
-  forget_object(s);
-  std::free(s->shared_.release());
-  ASSERT_EQ(lines.size(), 1U);
-  EXPECT_EQ(lines[0].object, "question::state<ticket_like<unsigned long, 2u> >");
-  EXPECT_EQ(lines[0].label, "shared_[0–3].count");
-  EXPECT_EQ(fields_in(lines[0])[1], "shared_[1].count@24+8");
-}
-
-constexpr unsigned line_of_node = __LINE__ + 1;
-[[gnu::noinline]] node* new_node(node* next) { return new (grab(sizeof(node))) node{0, next}; }
-
-TEST(attribution, one_of_many_nodes_is_named_by_the_type_of_those_from_the_same_place) {
-  alignas(64) static char memory[128];
-  auto* const s = new (memory) state;
-  note_object(s, sizeof *s, typeid(*s), "");
-  node* chain = nullptr;
-  node* last = nullptr;
-  for (int i = 0; i < 9; ++i) {
-    chain = new_node(chain);
-    if (i == 0) last = chain;
-  }
-  s->head_ = chain;
-  const auto lines = lines_of(2, [&](unsigned i) {
-    if (i == 0)
-      *static_cast<volatile unsigned long*>(&last->value) = 1;
-    else
-      *static_cast<node* volatile*>(&last->next) = nullptr;
-  });
-  forget_object(s);
-  s->~state();
-  ASSERT_EQ(lines.size(), 1U);
-  EXPECT_EQ(lines[0].object, "node allocated at tests/perf/coherence_attribution_test.cpp:" +
-                                 std::to_string(line_of_node) + " (new_node)");
-  EXPECT_EQ(lines[0].label, "value, next");
-  EXPECT_EQ(fields_in(lines[0]), (names{"value@0+8", "next@8+8"}));
-}
-
-TEST(attribution, what_is_allocated_anew_is_no_longer_the_object_that_was_there) {
-  void* const at = grab(64);
-  note_object(at, 64, typeid(places), "");
-  EXPECT_EQ(known_objects().size(), 1U);
-  note_allocation(at, 64, nullptr, 0);
-  EXPECT_TRUE(known_objects().empty());
-  std::free(at);
 }
 
 TEST(attribution, a_threads_stack_is_told_by_its_number) {

@@ -18,7 +18,8 @@ class absl_mutex {
       .admits = admission::barging,
       .waits = waiting::spin_then_park,
       .source = "abseil " CONTEND_ABSL_VERSION,
-      .origin = "abseil"};
+      .origin = "abseil",
+      .unseen = "its code is in a compiled library, whose accesses the simulation does not see"};
 
   void lock() { mutex_.Lock(); }
   [[nodiscard]] bool try_lock() { return mutex_.TryLock(); }

@@ -19,7 +19,8 @@ class absl_mutex_rw : public shared_sections<absl_mutex_rw> {
       .waits = waiting::spin_then_park,
       .step = rung::shared_mutex,
       .source = "abseil " CONTEND_ABSL_VERSION,
-      .origin = "abseil"};
+      .origin = "abseil",
+      .unseen = "its code is in a compiled library, whose accesses the simulation does not see"};
 
   void lock() { mutex_.WriterLock(); }
   [[nodiscard]] bool try_lock() { return mutex_.WriterTryLock(); }

@@ -18,7 +18,8 @@ class nsync_mu {
       .admits = admission::barging,
       .waits = waiting::spin_then_park,
       .source = "nsync " CONTEND_NSYNC_VERSION,
-      .origin = "nsync"};
+      .origin = "nsync",
+      .unseen = "its code is in a compiled library, whose accesses the simulation does not see"};
 
   nsync_mu() { ::nsync::nsync_mu_init(&mutex_); }
   nsync_mu(const nsync_mu&) = delete;

@@ -19,7 +19,8 @@ class nsync_mu_rw : public shared_sections<nsync_mu_rw> {
       .waits = waiting::spin_then_park,
       .step = rung::shared_mutex,
       .source = "nsync " CONTEND_NSYNC_VERSION,
-      .origin = "nsync"};
+      .origin = "nsync",
+      .unseen = "its code is in a compiled library, whose accesses the simulation does not see"};
 
   nsync_mu_rw() { ::nsync::nsync_mu_init(&mutex_); }
   void lock() { ::nsync::nsync_mu_lock(&mutex_); }

@@ -14,12 +14,14 @@ namespace contend::peers {
 /// tbb::mutex: a flag; spins and yields for a while, then parks in the library's table of waiters.
 class tbb_mutex : public ::tbb::mutex {
  public:
-  static constexpr contend::facts facts{.name = "tbb_mutex",
-                                        .summary = "oneTBB's mutex: a flag, spins and yields before it parks",
-                                        .admits = admission::barging,
-                                        .waits = waiting::spin_then_park,
-                                        .source = "oneTBB " CONTEND_TBB_VERSION,
-                                        .origin = "oneTBB"};
+  static constexpr contend::facts facts{
+      .name = "tbb_mutex",
+      .summary = "oneTBB's mutex: a flag, spins and yields before it parks",
+      .admits = admission::barging,
+      .waits = waiting::spin_then_park,
+      .source = "oneTBB " CONTEND_TBB_VERSION,
+      .origin = "oneTBB",
+      .unseen = "it waits in a compiled library, whose accesses the simulation does not see"};
 };
 
 /// tbb::spin_mutex: test-and-set with exponential backoff that ends in sched_yield.

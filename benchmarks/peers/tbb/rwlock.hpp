@@ -21,7 +21,8 @@ class tbb_rw_mutex : public ::tbb::rw_mutex, public shared_sections<tbb_rw_mutex
       .waits = waiting::spin_then_park,
       .step = rung::shared_mutex,
       .source = "oneTBB " CONTEND_TBB_VERSION,
-      .origin = "oneTBB"};
+      .origin = "oneTBB",
+      .unseen = "it waits in a compiled library, whose accesses the simulation does not see"};
 };
 
 /// tbb::spin_rw_mutex: the same state word; waits with exponential backoff that ends in sched_yield. No nested reads.

@@ -49,7 +49,8 @@ class urcu_memb : public detail::urcu_published<T, detail::memb_flavour> {
       .guarantees = progress::wait_free,
       .step = rung::lock_free,
       .source = "liburcu " CONTEND_URCU_VERSION "; Desnoyers et al. 2012",
-      .origin = "liburcu"};
+      .origin = "liburcu",
+      .unseen = "inline assembly and a compiled library, whose accesses the simulation does not see"};
   using detail::urcu_published<T, detail::memb_flavour>::urcu_published;
 };
 
@@ -64,7 +65,8 @@ class urcu_qsbr : public detail::urcu_published<T, detail::qsbr_flavour> {
       .guarantees = progress::wait_free,
       .step = rung::lock_free,
       .source = "liburcu " CONTEND_URCU_VERSION "; Desnoyers et al. 2012",
-      .origin = "liburcu"};
+      .origin = "liburcu",
+      .unseen = "inline assembly and a compiled library, whose accesses the simulation does not see"};
   using detail::urcu_published<T, detail::qsbr_flavour>::urcu_published;
 };
 

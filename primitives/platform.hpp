@@ -35,7 +35,7 @@ void contend_virtual_yield() noexcept;
 void contend_virtual_work(std::uint64_t ns) noexcept;
 void contend_virtual_fence_all() noexcept;  // a sequentially consistent fence in every thread
 unsigned contend_virtual_cpu() noexcept;
-// Blocks while *word == expected, until woken or `deadline` (0: none); 0 if the deadline passed, else 1.
+// Blocks while *word == expected, until woken or `deadline` (steady clock, 0: none); 0 if the deadline passed, else 1.
 int contend_virtual_park(const void* word, std::uint32_t expected, std::uint64_t deadline) noexcept;
 void contend_virtual_wake(const void* word, std::uint32_t at_most) noexcept;
 }

@@ -48,7 +48,11 @@ void ready_queue::sink(std::size_t at) {
 }
 
 engine::engine(const machine& description, unsigned count, const schedule_options& options)
-    : m(description), model(description, count + 1), threads(count + 1), schedule(options, count + 1) {
+    : m(description),
+      model(description, count + 1),
+      threads(count + 1),
+      schedule(options, count + 1),
+      keep_threads(options.keep_threads) {
   if (options.weak) weak = std::make_unique<weak_memory>(options.seed, count + 1);
   for (unsigned i = 0; i < threads.size(); ++i) threads[i].core = i;
 }

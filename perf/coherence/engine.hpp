@@ -99,6 +99,7 @@ class engine {
   fiber_context outside;
   unsigned alive = 0;
   picoseconds give_up = ~picoseconds{0};
+  const bool keep_threads;
   std::uint64_t next_park = 0;
   std::string stuck_because;
   const std::function<void(unsigned)>* body = nullptr;

@@ -238,12 +238,18 @@ fiber_memory::fiber_memory(unsigned number, void (*entry)()) : memory_(memory_of
     ::close(done_);
     fail(error, "cannot start the thread that lends a simulated one its thread-local storage");
   }
+  restart(entry);
+}
+
+void fiber_memory::restart(void (*entry)()) noexcept {
   context.stack_pointer = prepare_stack(memory_ + stack_end, entry);
 }
 
 void fiber_memory::await() {
+  if (awaited_) return;
   while (::sem_wait(&lent_) != 0) {
   }
+  awaited_ = true;
 }
 
 fiber_memory::~fiber_memory() {

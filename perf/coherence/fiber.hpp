@@ -43,7 +43,9 @@ class fiber_memory {
  public:
   /// The context starts at entry(), which never returns.
   fiber_memory(unsigned number, void (*entry)());
-  /// To be called once, before somebody switches to the context: by then many threads may have started side by side.
+  /// The context starts at entry() again.
+  void restart(void (*entry)()) noexcept;
+  /// To be called before somebody switches to the context: by then many threads may have started side by side.
   void await();
   ~fiber_memory();
   fiber_memory(const fiber_memory&) = delete;
@@ -56,6 +58,7 @@ class fiber_memory {
   char* memory_ = nullptr;
   pthread_t lender_{};
   sem_t lent_{};
+  bool awaited_ = false;
   int done_ = -1;  ///< an eventfd
 };
 

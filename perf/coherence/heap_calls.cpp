@@ -29,10 +29,29 @@ void charge(const void* from) noexcept {
 /// Whose blocks are to be known by the place that asked for them: not the engine's, nor those of who makes a report.
 bool is_the_program_s() noexcept { return watching || current == nullptr || current->body == nullptr; }
 
+/// Weak memory follows objects: a block that is handed out is none of those that were there before, and freeing one is
+/// a write to all of it, which races with every use that does not happen before.
+void begins(void* block) noexcept {
+  if (!watching || current->weak == nullptr || !posix::in_a_fiber()) return;
+  watching = false;
+  current->weak->forget(reinterpret_cast<std::uint64_t>(block), usable(block));
+  watching = true;
+}
+void ends(void* block, const void* from) noexcept {
+  if (!watching || current->weak == nullptr || !posix::in_a_fiber()) return;
+  watching = false;
+  current->weak->plain({current->running->core, reinterpret_cast<std::uint64_t>(block),
+                        static_cast<unsigned>(usable(block)), std::memory_order_relaxed, from},
+                       true);
+  current->stop_if_raced();
+  watching = true;
+}
+
 thread_local bool noting = false;  // the unwinder may allocate
 
 /// Tells the report who asked for the block; sets errno if there is none.
 [[gnu::always_inline]] inline void* given(void* block, std::size_t size, const void* from, const void* frame) noexcept {
+  if (block != nullptr) begins(block);
   if (block == nullptr) {
     errno = ENOMEM;
   } else if (!noting && is_the_program_s()) {
@@ -81,6 +100,7 @@ void* malloc(std::size_t size) noexcept {
 void free(void* block) noexcept {
   if (block == nullptr) return;
   charge(HERE);
+  ends(block, HERE);
   const int before = errno;
   release(block);
   errno = before;

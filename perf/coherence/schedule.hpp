@@ -27,6 +27,9 @@ struct schedule_options {
   std::uint64_t length = 5'000;  ///< pct: accesses of a run, about; the change points are drawn from them
   /// Atomics as C++ allows them to be, see weak.hpp, drawn from the same seed; a data race ends the run.
   bool weak = false;
+  /// Thread-local storage is as the last such simulation in this process left it, not fresh: it spares starting an OS
+  /// thread per simulated one, which takes longer than a short schedule.
+  bool keep_threads = false;
 };
 
 /// Numbers that are the same on every host (splitmix64: Steele, Lea and Flood 2014).

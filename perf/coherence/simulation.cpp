@@ -97,17 +97,27 @@ void simulation::run(const std::function<void(unsigned)>& body, const std::funct
   e.conductor = &conductor;
   e.give_up = give_up;
   e.alive = static_cast<unsigned>(conductor ? e.threads.size() : e.threads.size() - 1);
-  for (unsigned i = 0; i < e.alive; ++i) {
-    e.threads[i].memory = std::make_unique<fiber_memory>(i, &enter_thread);
+  const unsigned taking_part = e.alive;
+  static std::vector<std::unique_ptr<fiber_memory>> kept;
+  if (e.keep_threads) kept.resize(std::max<std::size_t>(kept.size(), taking_part));
+  for (unsigned i = 0; i < taking_part; ++i) {
+    auto& memory = e.threads[i].memory;
+    if (e.keep_threads) memory = std::move(kept[i]);
+    if (memory)
+      memory->restart(&enter_thread);
+    else
+      memory = std::make_unique<fiber_memory>(i, &enter_thread);
     e.queue.push({0, i, e.threads[i].turn});
   }
-  for (unsigned i = 0; i < e.alive; ++i) e.threads[i].memory->await();
+  for (unsigned i = 0; i < taking_part; ++i) e.threads[i].memory->await();
   e.outside.thread_pointer = thread_pointer();
   const auto first = e.queue.pop();
   e.running = &e.threads[first.core];
   ++e.running->turn;
   switch_fiber(e.outside, e.running->memory->context);
   e.running = nullptr;
+  if (e.keep_threads)
+    for (unsigned i = 0; i < taking_part; ++i) kept[i] = std::move(e.threads[i].memory);
   for (const auto* l : e.model.lines()) e.model.settle(const_cast<line&>(*l), std::numeric_limits<picoseconds>::max());
   if (e.weak && e.weak->raced()) throw data_race(e.race_where());
   if (!e.stuck_because.empty()) throw stuck(e.stuck_where());

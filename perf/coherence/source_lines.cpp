@@ -178,10 +178,15 @@ source_place source_of(const void* return_address) {
   const Dwarf_Addr at = reinterpret_cast<Dwarf_Addr>(return_address) - 1;  // within the call
   Dwarf_Addr bias = 0;
   Dwarf_Die* const unit = unit_of(at, bias);
-  Dwarf_Line* const line = unit != nullptr ? ::dwarf_getsrc_die(unit, at - bias) : nullptr;
-  const char* const file = line != nullptr ? ::dwarf_linesrc(line, nullptr, nullptr) : nullptr;
+  const char* file = nullptr;
   int number = 0;
-  if (file == nullptr || ::dwarf_lineno(line, &number) != 0) return found;
+  // Code that compilers merged from several lines has line 0: then it is what stands before it.
+  for (Dwarf_Addr back = 0; unit != nullptr && number == 0 && back < 64; ++back) {
+    Dwarf_Line* const line = ::dwarf_getsrc_die(unit, at - bias - back);
+    file = line != nullptr ? ::dwarf_linesrc(line, nullptr, nullptr) : nullptr;
+    if (file == nullptr || ::dwarf_lineno(line, &number) != 0) return found;
+  }
+  if (number == 0) return found;
   found.file = shortened(file);
   found.line = static_cast<unsigned>(number);
   find_function(unit, at - bias, found);

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
 // The virtual backend of a program's own seam to the machine (CONTEND_PLATFORM=virtual): spinning, parking, busy work.
 #include <cstdint>
+#include <ctime>
 
 #include "engine.hpp"
+#include "posix.hpp"
 #include "simulation.hpp"
+
+namespace posix = contend::coherence::posix;
 
 namespace {
 constexpr contend::coherence::picoseconds per_ns = 1000;
@@ -24,8 +28,11 @@ void contend_virtual_fence_all() noexcept {
   contend::coherence::pass(contend::coherence::current->m.system_call + contend::coherence::current->m.wake);
 }
 
+// The deadline is one of the steady clock, which does not begin at virtual time 0.
 int contend_virtual_park(const void* word, std::uint32_t expected, std::uint64_t deadline) noexcept {
-  return contend::coherence::park(word, expected, deadline * per_ns) ? 1 : 0;
+  const timespec at{static_cast<std::time_t>(deadline / 1'000'000'000), static_cast<long>(deadline % 1'000'000'000)};
+  const posix::limit until{CLOCK_MONOTONIC, deadline == 0 ? nullptr : &at};
+  return contend::coherence::park(word, expected, posix::deadline_of(until)) ? 1 : 0;
 }
 void contend_virtual_wake(const void* word, std::uint32_t at_most) noexcept { contend::coherence::wake(word, at_most); }
 }

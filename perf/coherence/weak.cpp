@@ -39,11 +39,16 @@ void weak_memory::tick(unsigned thread) noexcept {
 }
 
 weak_memory::word& weak_memory::word_of(const access_of& a) {
-  auto& words = cells_[a.address / 8].words;
+  cell& c = cells_[a.address / 8];
+  auto& words = c.words;
   const auto overlaps = [&](const auto& w) {
     return w->address < a.address + a.size && a.address < w->address + w->size;
   };
-  std::erase_if(words, [&](const auto& w) { return overlaps(w) && (w->address != a.address || w->size != a.size); });
+  std::erase_if(words, [&](const auto& w) {
+    if (!overlaps(w) || (w->address == a.address && w->size == a.size)) return false;
+    c.carried.join(w->stores.back().carried);
+    return true;
+  });
   auto at = std::find_if(words.begin(), words.end(), overlaps);
   const std::uint64_t now = in_memory(a.address, a.size);
   if (at == words.end()) {
@@ -51,7 +56,7 @@ weak_memory::word& weak_memory::word_of(const access_of& a) {
     fresh->address = a.address;
     fresh->size = a.size;
     fresh->known.resize(threads_.size());
-    fresh->stores.push_back({apart, now, false, false, {}});
+    fresh->stores.push_back({apart, now, false, !c.carried.before.empty(), c.carried});
     words.push_back(std::move(fresh));
     return *words.back();
   }

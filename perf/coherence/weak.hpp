@@ -136,6 +136,7 @@ class weak_memory {
   struct cell {
     std::vector<trace> traces;
     std::vector<std::unique_ptr<word>> words;
+    knowledge carried;  ///< by stores of words that others took the place of: what they ordered stays ordered
   };
   struct thread_state {
     knowledge now;

@@ -50,9 +50,12 @@ outcomes seen(unsigned reads, bool weak, const std::vector<body>& bodies) {
   outcomes all;
   for (std::uint64_t seed = 0; seed < schedules; ++seed) {
     litmus words;
-    simulation run(
-        one_that_takes_time(), static_cast<unsigned>(bodies.size()),
-        {.kind = seed % 2 == 0 ? schedule_kind::random : schedule_kind::pct, .seed = seed, .length = 10, .weak = weak});
+    simulation run(one_that_takes_time(), static_cast<unsigned>(bodies.size()),
+                   {.kind = seed % 2 == 0 ? schedule_kind::random : schedule_kind::pct,
+                    .seed = seed,
+                    .length = 10,
+                    .weak = weak,
+                    .keep_threads = true});
     run.run([&](unsigned i) { bodies[i](words); }, {}, 1'000'000'000);
     std::string digits;
     for (unsigned i = 0; i < reads; ++i) digits += static_cast<char>('0' + words.read[i]);

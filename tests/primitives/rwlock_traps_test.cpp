@@ -4,7 +4,8 @@
 // What this cannot find: a handshake (reader: publish, then look for a writer; writer: announce, then look for
 // readers) that is only acquire/release where litmus SB asks for seq_cst. The yielding platform executes every atomic
 // seq_cst, and on x86 natively such a twin needs millions of writes per torn read. bravo, left_right and the doorbell
-// have that handshake; their seq_cst accesses name it. The other locks keep flag and count in one word.
+// have that handshake; their seq_cst accesses name it. The other locks keep flag and count in one word. Simulated
+// threads with weak memory find it: tests/coherence_twins.
 #include <gtest/gtest.h>
 
 #include <map>

@@ -2,24 +2,20 @@
 // See lens_coherence.hpp; the other end of the line is simulated_cells.cpp.
 #include "lens_coherence.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <chrono>
-#include <csignal>
-#include <cstring>
 #include <deque>
 #include <memory>
 
 #include "contend_build_info.hpp"
 #include "perf/record/statistics.hpp"
 #include "progress.hpp"
+#include "simulator.hpp"
 
 namespace contend::bench {
 namespace {
@@ -39,109 +35,6 @@ constexpr std::array<std::pair<const char*, const char*>, 9> counted{{{"accesses
                                                                       {"parks", "parks_per_op"}}};
 constexpr std::array<const char*, 4> waits{"latency_p50", "latency_p99", "latency_p999", "latency_max"};
 
-/// One process that simulates cells, one after another.
-class simulator {
- public:
-  simulator(const simulation_plan& plan, const ordered_json& setup, std::chrono::milliseconds limit)
-      : plan_(plan), setup_(setup), limit_(limit) {}
-  ~simulator() { end(); }
-  simulator(const simulator&) = delete;
-  simulator& operator=(const simulator&) = delete;
-
-  /// Asks for a cell; false with a reason if there is no process to ask.
-  bool ask(std::size_t cell, const std::string& name, std::string& why) {
-    if (pid_ < 0 && !start(why)) return false;
-    const std::string line = ordered_json{{"cell", name}}.dump() + "\n";
-    cell_ = cell;
-    busy_ = true;
-    deadline_ = std::chrono::steady_clock::now() + limit_;
-    if (::write(to_, line.data(), line.size()) == static_cast<ssize_t>(line.size())) return true;
-    why = "the simulating program left";
-    end();
-    return false;
-  }
-  bool busy() const { return busy_; }
-  std::size_t cell() const { return cell_; }
-  int from() const { return from_; }
-  bool late() const { return std::chrono::steady_clock::now() > deadline_; }
-
-  /// Reads what has come; a whole line is an answer. False when the process is gone.
-  bool read(std::optional<ordered_json>& answer) {
-    char chunk[65536];
-    const ssize_t n = ::read(from_, chunk, sizeof chunk);
-    if (n < 0 && errno == EINTR) return true;
-    if (n <= 0) return false;
-    unread_.append(chunk, static_cast<std::size_t>(n));
-    for (;;) {
-      const auto end = unread_.find('\n');
-      if (end == std::string::npos) return true;
-      auto one = ordered_json::parse(unread_.substr(0, end), nullptr, false);
-      unread_.erase(0, end + 1);
-      if (one.is_discarded()) return false;
-      if (!one.contains("cell")) continue;  // the greeting
-      answer = std::move(one);
-      busy_ = false;
-      return true;
-    }
-  }
-  void end() {
-    if (pid_ < 0) return;
-    ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
-    ::close(to_);
-    ::close(from_);
-    pid_ = -1;
-    busy_ = false;
-    unread_.clear();
-  }
-
- private:
-  bool start(std::string& why) {
-    int in[2], out[2];
-    if (::pipe2(in, O_CLOEXEC) != 0) return fail(why);
-    if (::pipe2(out, O_CLOEXEC) != 0) {
-      ::close(in[0]);
-      ::close(in[1]);
-      return fail(why);
-    }
-    std::string program = plan_.path().string();
-    char* const argv[] = {program.data(), nullptr};
-    pid_ = ::fork();
-    if (pid_ == 0) {
-      ::dup2(in[0], 0);
-      ::dup2(out[1], 1);
-      ::execv(argv[0], argv);
-      ::_exit(127);
-    }
-    ::close(in[0]);
-    ::close(out[1]);
-    to_ = in[1];
-    from_ = out[0];
-    if (pid_ < 0) {
-      ::close(to_);
-      ::close(from_);
-      return fail(why);
-    }
-    const std::string line = setup_.dump() + "\n";
-    return ::write(to_, line.data(), line.size()) == static_cast<ssize_t>(line.size()) || fail(why);
-  }
-  static bool fail(std::string& why) {
-    why = fmt::format("cannot start the simulating program: {}", std::strerror(errno));
-    return false;
-  }
-
-  const simulation_plan& plan_;
-  const ordered_json& setup_;
-  std::chrono::milliseconds limit_;
-  std::chrono::steady_clock::time_point deadline_{};
-  pid_t pid_ = -1;
-  int to_ = -1;
-  int from_ = -1;
-  bool busy_ = false;
-  std::size_t cell_ = 0;
-  std::string unread_;
-};
-
 }  // namespace
 
 fs::path simulation_plan::program() {
@@ -151,11 +44,6 @@ fs::path simulation_plan::program() {
 }
 
 simulation_plan::simulation_plan(const options& asked) : program_(program()), seed_(asked.seed) {
-  if (::access(program_.c_str(), X_OK) != 0)
-    throw usage_error(
-        fmt::format("--lens coherence: there is no '{}': this program was built without simulated threads, which "
-                    "contend_add_bench() and a build without sanitizers give it",
-                    program_.string()));
   const std::string name = !asked.machine.empty()                     ? asked.machine
                            : fs::exists(asked.results / "local.json") ? "local"
                                                                       : "zen4";
@@ -170,6 +58,8 @@ simulation_plan::simulation_plan(const options& asked) : program_(program()), se
       throw usage_error(
           fmt::format("--threads: {} is no number of simulated threads; expected 1 to {}, the cores of '{}'", n,
                       machine_.cores, machine_.name));
+  if (const std::string why = why_it_cannot_simulate(program_); !why.empty())
+    throw usage_error((asked.only_simulates() ? "" : "--lens coherence: ") + why);
 }
 
 ordered_json simulation_plan::request(const std::vector<unsigned>& threads) const {
@@ -198,6 +88,17 @@ coherence_results::coherence_results(const cell& what)
 }
 
 std::uint64_t coherence_results::add(const ordered_json& answer) {
+  try {
+    return take(answer);
+  } catch (const ordered_json::exception& wrong) {
+    for (auto& [name, metric] : record_.metrics) metric.samples.clear();
+    measured_ = false;
+    add_caveat("crashed", fmt::format("the simulating program's answer was not understood: {}", wrong.what()));
+    return 0;
+  }
+}
+
+std::uint64_t coherence_results::take(const ordered_json& answer) {
   if (const auto caveat = answer.find("caveat"); caveat != answer.end()) {
     add_caveat(caveat->get<std::string>(), answer.at("why").get<std::string>());
     return 0;
@@ -253,7 +154,7 @@ void run_coherence_lens(simulation_plan& plan, const options& asked, const matri
   const ordered_json setup = plan.request(all.thread_counts());
   std::vector<std::unique_ptr<simulator>> workers;
   for (std::size_t i = 0; i < std::min<std::size_t>(asked.jobs, order.size()); ++i)
-    workers.push_back(std::make_unique<simulator>(plan, setup, std::chrono::seconds(60)));
+    workers.push_back(std::make_unique<simulator>(plan.path(), setup.dump() + "\n", asked.simulation_limit));
   std::size_t finished = 0;
   const auto finish = [&](std::size_t i) {
     progress.step(chosen.cells[i].what->name, ++finished);
@@ -289,7 +190,8 @@ void run_coherence_lens(simulation_plan& plan, const options& asked, const matri
         finish(i);
       } else if (worker.late()) {
         worker.end();
-        results[i].add_caveat("timeout", "the simulation did not end within a minute; it was stopped");
+        results[i].add_caveat("timeout", fmt::format("the simulation did not end within {:g} s; it was stopped",
+                                                     std::chrono::duration<double>(asked.simulation_limit).count()));
         finish(i);
       }
     }

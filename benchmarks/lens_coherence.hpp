@@ -19,8 +19,8 @@ namespace contend::bench {
 /// On which machine a run simulates, and by which program.
 class simulation_plan {
  public:
-  /// Throws usage_error for a machine that does not exist or has too few cores for --threads, and when the simulating
-  /// program is not beside this one.
+  /// Throws usage_error for a machine that does not exist or has too few cores for --threads, and when no program that
+  /// simulates is beside this one.
   explicit simulation_plan(const options& asked);
 
   /// The program with simulated threads that belongs to this one; it need not exist.
@@ -54,6 +54,7 @@ class coherence_results {
   const record::cell_record& to_record() const { return record_; }
 
  private:
+  std::uint64_t take(const nlohmann::ordered_json& answer);
   void put(const char* metric, double value) { record_.metrics.at(metric).samples = {value}; }
   const cell& what_;
   record::cell_record record_;

@@ -18,10 +18,17 @@
 #include <thread>
 
 #include "contend_build_info.hpp"
+#include "perf/coherence/machine_file.hpp"
 #include "primitives/platform.hpp"
 
 namespace contend::bench {
 namespace {
+
+constexpr std::string_view simulate_flag = "--simulate";  // which the program contend puts first for its verb
+constexpr std::string_view simulate_verb = "contend simulate";
+/// After an argument of measuring that was given to contend simulate.
+constexpr const char* no_clock =
+    ": simulated threads have no use for it: a cell is simulated once and is exact; it belongs to contend bench";
 
 template <class Number>
 Number number_in(const std::string& argument, const std::string& text, Number low, Number high, const char* what) {
@@ -33,14 +40,13 @@ Number number_in(const std::string& argument, const std::string& text, Number lo
   return value;
 }
 
-std::vector<unsigned> thread_list(const std::string& text) {
+std::vector<unsigned> thread_list(const std::string& text, unsigned most) {
   std::vector<unsigned> out;
   std::string_view rest = text;
   for (;;) {
     const auto comma = rest.find(',');
-    out.push_back(
-        static_cast<unsigned>(number_in<long>("--threads", std::string(rest.substr(0, comma)), 1,
-                                              platform::max_threads / 2, "a thread count (a list looks like 1,2,4)")));
+    out.push_back(static_cast<unsigned>(number_in<long>("--threads", std::string(rest.substr(0, comma)), 1, most,
+                                                        "a thread count (a list looks like 1,2,4)")));
     if (comma == std::string_view::npos) break;
     rest.remove_prefix(comma + 1);
   }
@@ -111,6 +117,15 @@ bool is_listed(std::string_view expected, std::string_view value) {
   return false;
 }
 
+std::string in_one(const std::vector<std::string>& names) {
+  std::string all;
+  for (const auto& name : names) all += (all.empty() ? "" : ", ") + name;
+  return all;
+}
+
+/// Of Google Benchmark's flags those that choose cells, which is what a simulation can honour.
+bool chooses_cells(std::string_view flag) { return flag == "--benchmark_filter" || flag == "--benchmark_list_tests"; }
+
 /// Takes Google Benchmark's flags out of `arguments`.
 void take_google_flags(std::vector<std::string>& arguments, options& out) {
   std::vector<std::string> rest;
@@ -122,6 +137,7 @@ void take_google_flags(std::vector<std::string>& arguments, options& out) {
     const auto equals = argument.find('=');
     const std::string flag = argument.substr(0, equals);
     const std::string value = equals == std::string::npos ? "" : argument.substr(equals + 1);
+    if (out.verb == simulate_verb && !chooses_cells(flag)) throw usage_error(flag + no_clock);
     for (const auto& [name, instead] : refused)
       if (flag == name) throw usage_error(flag + ": not available here: " + std::string(instead));
     const auto known =
@@ -184,61 +200,90 @@ void take_lenses(const std::string& text, options& out) {
 options parse_options(int argc, char** argv) {
   options out;
   out.command_line.assign(argv, argv + argc);
+  out.verb = verb_of(argc, argv);
+  const bool simulate = out.verb == simulate_verb;
   std::vector<std::string> arguments(argv + 1, argv + argc);
   take_google_flags(arguments, out);
 
   CLI::App app{
-      "Measures concurrency primitives across thread counts, against simpler baselines.\n"
-      "Writes results/<run>/results.json and report.html; results/latest points to the newest run.\n"
-      "Google Benchmark's flags (--benchmark_filter, --benchmark_repetitions, …) work too.",
-      "contend bench"};
+      simulate
+          ? "Runs the catalogue on simulated threads and counts what it does to cache lines: transfers, "
+            "invalidations,\n"
+            "true and false sharing per operation, on up to 128 cores of a named machine. No hardware counters, no "
+            "quiet\n"
+            "machine needed: two runs of one program give the same numbers to the last digit. Times are predictions.\n"
+            "Writes results/<run>/results.json and report.html; results/latest points to the newest run."
+          : "Measures concurrency primitives across thread counts, against simpler baselines.\n"
+            "Writes results/<run>/results.json and report.html; results/latest points to the newest run.\n"
+            "Google Benchmark's flags (--benchmark_filter, --benchmark_repetitions, …) work too.",
+      out.verb};
   app.set_version_flag("--version", "contend " + std::string(build_info::version));
   std::string threads;
   std::string results;
   double window_ms = 0;
   double latency_window_ms = 0;
-  double limit_s = 3;
+  double limit_s = simulate ? 60 : 3;
   bool no_report = false;
   std::string lens = "time,counters,coherence";
-  unsigned long line = 0;
-  std::uint64_t seed = 0;
+  std::string line;
+  std::string seed;
   std::string jobs;
   std::string events;
-  app.add_option("--profile", out.profile, "quick: a sample in a few minutes; full: every parameter set")
+  int repetitions = 0;
+  bool ignored = false;
+  const auto measuring = [&](CLI::Option* option) {  // simulated cells have no use for it
+    if (simulate) option->group("");
+    return option;
+  };
+  // What is simulated stands first in the help of contend simulate and in a group of its own in the other.
+  const std::string simulated = simulate ? "Options" : "Simulated cells";
+  app.add_option("--machine", out.machine,
+                 "Machine to simulate: local (written by contend doctor --calibrate), " +
+                     in_one(coherence::shipped_machines()) +
+                     ", or a file *.json (default: local if it is there, else zen4)")
+      ->group(simulated);
+  app.add_option("--line", line, "Line size of the simulated machine, 64 or 128 bytes (default: the machine's)")
+      ->group(simulated);
+  app.add_option("--seed", seed, "Another draw of the simulation's small variations (default: always the same one)")
+      ->group(simulated);
+  app.add_option("--jobs", jobs,
+                 "Processes that simulate at a time; no number depends on it (default: one per processor)")
+      ->group(simulated);
+  app.add_flag("--simulate", ignored, "What contend simulate says")->group("");
+  app.add_option("--profile", out.profile,
+                 simulate ? "quick: each workload's main parameters, up to 64 threads; full: all of them, up to 128"
+                          : "quick: a sample in a few minutes; full: every parameter set")
       ->capture_default_str();
-  app.add_option("--threads", threads, "Thread counts, such as 1,2,4 (default: 1, 2, 4 … processors, and twice that)");
+  app.add_option("--threads", threads,
+                 simulate ? "Simulated threads, one per core, such as 1,8,128 (default: 1, 2, 4 … 64)"
+                          : "Thread counts, such as 1,2,4 (default: 1, 2, 4 … processors, and twice that)");
   app.add_option("--filter", out.filter, "Only cells whose name matches this regular expression");
   app.add_option("--family", out.families, "Only these families")->delimiter(',');
   app.add_option("--workload", out.workloads, "Only these workloads")->delimiter(',');
   app.add_option("--primitive", out.primitives, "Only these primitives")->delimiter(',');
-  int repetitions = 0;
-  app.add_option("--repetitions", repetitions, "Trials per cell, interleaved with those of all other cells");
-  app.add_option("--window-ms", window_ms, "Length of a throughput trial, ms");
-  app.add_option("--latency-window-ms", latency_window_ms, "Length of a latency and of a self-handoff trial, ms");
-  app.add_option("--cell-limit", limit_s, "Seconds after which a trial that does not end is killed")
+  measuring(app.add_option("--repetitions", repetitions, "Trials per cell, interleaved with those of all other cells"));
+  measuring(app.add_option("--window-ms", window_ms, "Length of a throughput trial, ms"));
+  measuring(
+      app.add_option("--latency-window-ms", latency_window_ms, "Length of a latency and of a self-handoff trial, ms"));
+  app.add_option("--cell-limit", limit_s,
+                 simulate ? "Seconds, by a real clock, after which a cell that does not end is stopped"
+                          : "Seconds after which a trial that does not end is killed")
       ->capture_default_str();
-  app.add_option("--placement", out.placement, "compact, spread or none: how threads are pinned")
-      ->capture_default_str();
-  app.add_option("--lens", lens,
-                 "Any of time, counters (events per operation, in trials of their own; needs time) and coherence "
-                 "(simulated threads, no hardware counters needed)")
-      ->capture_default_str();
-  app.add_option("--events", events,
-                 "What to count: metric names (cycles, modified_line_hit, page_faults …), libpfm4 names or raw codes "
-                 "(r01d1), each with :u or :k for user space or kernel alone; contend doctor lists them");
-  app.add_option(
-      "--machine", out.machine,
-      "Machine to simulate: local (written by contend doctor --calibrate), a name that is shipped, or a file "
-      "(default: local if it is there, else zen4)");
-  bool simulate = false;
-  app.add_flag("--simulate", simulate, "What contend simulate says: --lens coherence");
-  app.add_option("--line", line, "Line size of the simulated machine, 64 or 128 bytes (default: the machine's)");
-  app.add_option("--seed", seed, "Another draw of the simulation's small variations (default: always the same one)");
-  app.add_option("--jobs", jobs, "Processes that simulate at a time (default: one per processor)");
+  measuring(app.add_option("--placement", out.placement, "compact, spread or none: how threads are pinned")
+                ->capture_default_str());
+  auto* lenses = app.add_option("--lens", lens,
+                                "Any of time, counters (events per operation, in trials of their own; needs time) and "
+                                "coherence (simulated threads, no hardware counters needed)")
+                     ->capture_default_str();
+  if (simulate) lenses->group("");
+  measuring(app.add_option(
+      "--events", events,
+      "What to count: metric names (cycles, modified_line_hit, page_faults …), libpfm4 names or raw codes "
+      "(r01d1), each with :u or :k for user space or kernel alone; contend doctor lists them"));
   app.add_option("--results", results, "Directory in which the run's own directory is made (default: results)");
-  app.add_flag("--oversubscribe-spinners", out.oversubscribe_spinners,
-               "Also run fifo spin locks with more threads than processors (they collapse)");
-  app.add_flag("--plan", out.plan, "Print cells and minutes, and stop");
+  measuring(app.add_flag("--oversubscribe-spinners", out.oversubscribe_spinners,
+                         "Also run fifo spin locks with more threads than processors (they collapse)"));
+  app.add_flag("--plan", out.plan, "Print how many cells and how long, and stop");
   app.add_flag("--list", out.list, "Print the cells' names, or with --json the catalogue, and stop");
   app.add_flag("--json", out.json, "With --list: the catalogue as JSON; with --plan: the plan as JSON");
   app.add_flag("--markdown", out.markdown, "With --list: the catalogue as Markdown tables");
@@ -256,16 +301,23 @@ options parse_options(int argc, char** argv) {
     throw usage_error("--profile: '" + out.profile + "' is not a profile; expected quick or full");
   if (out.placement != "compact" && out.placement != "spread" && out.placement != "none")
     throw usage_error("--placement: '" + out.placement + "' is not a policy; expected compact, spread or none");
-  if (simulate && app.count("--lens") > 0)
-    throw usage_error("--lens: '" + lens +
-                      "' is asked of contend simulate, which has the lens coherence; use contend bench");
-  if (simulate) lens = "coherence";
+  if (simulate) {
+    for (const char* argument :
+         {"--repetitions", "--window-ms", "--latency-window-ms", "--placement", "--events", "--oversubscribe-spinners"})
+      if (app.count(argument) > 0) throw usage_error(argument + std::string(no_clock));
+    if (app.count("--lens") > 0)
+      throw usage_error("--lens: '" + lens +
+                        "' is asked of contend simulate, which has the lens coherence; use contend bench");
+    lens = "coherence";
+  }
   out.lens_chosen = simulate || app.count("--lens") > 0;
   take_lenses(lens, out);
-  if (line != 0 && line != 64 && line != 128)
-    throw usage_error("--line: " + std::to_string(line) + " is not a line size; expected 64 or 128");
-  out.line_size = static_cast<unsigned>(line);
-  if (app.count("--seed") > 0) out.seed = seed;
+  if (app.count("--line") > 0) {
+    if (line != "64" && line != "128")
+      throw usage_error("--line: '" + line + "' is not a line size; expected 64 or 128");
+    out.line_size = line == "64" ? 64 : 128;
+  }
+  if (app.count("--seed") > 0) out.seed = number_in<std::uint64_t>("--seed", seed, 0, ~std::uint64_t{0}, "a seed");
   out.jobs = app.count("--jobs") > 0
                  ? static_cast<unsigned>(number_in<long>("--jobs", jobs, 1, 1024, "a number of processes"))
                  : std::max(1U, std::thread::hardware_concurrency());
@@ -274,7 +326,8 @@ options parse_options(int argc, char** argv) {
       throw usage_error("--events: nothing is counted with --lens " + lens + "; leave one of them out");
     out.events = events;
   }
-  if (!threads.empty() || app.count("--threads") > 0) out.threads = thread_list(threads);
+  if (!threads.empty() || app.count("--threads") > 0)
+    out.threads = thread_list(threads, simulate ? coherence::max_cores : platform::max_threads / 2);
   if (app.count("--repetitions") > 0) {
     out.repetitions = static_cast<int>(
         number_in<long>("--repetitions", std::to_string(repetitions), 1, 1000, "a number of repetitions"));
@@ -289,7 +342,8 @@ options parse_options(int argc, char** argv) {
   if (!(limit_s >= 0.1 && limit_s <= 3600))
     throw usage_error("--cell-limit: " + std::to_string(limit_s) +
                       " is not a limit; expected seconds from 0.1 to 3600");
-  out.cell_limit = std::chrono::milliseconds(static_cast<std::int64_t>(limit_s * 1000));
+  (simulate ? out.simulation_limit : out.cell_limit) =
+      std::chrono::milliseconds(static_cast<std::int64_t>(limit_s * 1000));
   if (!results.empty()) out.results = results;
   out.report = !no_report;
   const std::string expression = out.filter.rfind('-', 0) == 0 ? out.filter.substr(1) : out.filter;
@@ -299,6 +353,11 @@ options parse_options(int argc, char** argv) {
     throw usage_error("--filter: '" + expression + "' is not a regular expression: " + wrong.what());
   }
   return out;
+}
+
+std::string verb_of(int argc, char** argv) {
+  const bool simulate = std::any_of(argv, argv + argc, [](const char* one) { return one == simulate_flag; });
+  return std::string(simulate ? simulate_verb : "contend bench");
 }
 
 std::vector<std::string> nearest(const std::string& wrong, const std::vector<std::string>& known) {

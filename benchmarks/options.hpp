@@ -19,9 +19,10 @@ struct usage_error : std::runtime_error {
 };
 
 struct options {
-  std::string profile = "quick";  ///< quick, full; "custom" once a choice of cells was made by hand
-  std::vector<unsigned> threads;  ///< empty: by profile and machine
-  std::string filter;             ///< regular expression over cell names; a leading '-' turns it round
+  std::string verb = "contend bench";  ///< or "contend simulate": whose messages they are
+  std::string profile = "quick";       ///< quick, full; "custom" once a choice of cells was made by hand
+  std::vector<unsigned> threads;       ///< empty: by profile and machine
+  std::string filter;                  ///< regular expression over cell names; a leading '-' turns it round
   std::vector<std::string> families, workloads, primitives;
   int repetitions = 0;  ///< 0: by profile
   std::chrono::microseconds window{0};
@@ -36,7 +37,8 @@ struct options {
   unsigned line_size = 0;             ///< of the simulated machine, bytes; 0: as it says
   std::optional<std::uint64_t> seed;  ///< of the simulation
   unsigned jobs = 1;                  ///< processes that simulate
-  std::optional<std::string> events;  ///< of --events; absent: the default ones
+  std::chrono::milliseconds simulation_limit{60'000};  ///< after which a simulated cell is stopped, by a real clock
+  std::optional<std::string> events;                   ///< of --events; absent: the default ones
   std::filesystem::path results = "results";
   bool oversubscribe_spinners = false;
   bool plan = false;
@@ -51,7 +53,13 @@ struct options {
   bool display_aggregates_only = false;             ///< there; google_benchmark.json has every repetition all the same
   std::vector<std::string> google_flags;  ///< passed on to Google Benchmark, ours first so that the user's win
   std::vector<std::string> command_line;
+
+  /// Nothing is measured.
+  bool only_simulates() const { return simulating && !timing; }
 };
+
+/// The verb that this program was started for, for messages before its options are read.
+std::string verb_of(int argc, char** argv);
 
 /// Reads the command line. Throws usage_error; prints help or version and exits 0 where asked for.
 options parse_options(int argc, char** argv);

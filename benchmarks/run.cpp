@@ -113,12 +113,12 @@ bool bench_run::save(bool complete, bool finished) {
   } catch (const std::system_error& error) {  // where temporary files go: what was measured is not lost
     std::error_code none;
     const auto refuge = std::filesystem::temp_directory_path(none) / fmt::format("contend-results-{}.json", ::getpid());
-    fmt::print(stderr, "contend bench: {}\n", error.what());
+    fmt::print(stderr, "{}: {}\n", asked_.verb, error.what());
     try {
       record::write_atomically(refuge, record_.text(cells_, complete, finished));
-      fmt::print(stderr, "contend bench: the results were saved to {} instead\n", refuge.string());
+      fmt::print(stderr, "{}: the results were saved to {} instead\n", asked_.verb, refuge.string());
     } catch (const std::system_error& again) {
-      fmt::print(stderr, "contend bench: nor could they be saved elsewhere: {}\n", again.what());
+      fmt::print(stderr, "{}: nor could they be saved elsewhere: {}\n", asked_.verb, again.what());
     }
     return false;
   }
@@ -202,7 +202,7 @@ int bench_run::conclude() {
         std::any_of(predicted_.begin(), predicted_.end(), measured))
       record_.make_latest();  // a run interrupted at once takes nobody's results away
   } catch (const std::system_error& error) {
-    fmt::print(stderr, "contend bench: {}\n", error.what());
+    fmt::print(stderr, "{}: {}\n", asked_.verb, error.what());
     status = 2;
   }
   if (!complete) fmt::print(stderr, "interrupted: what was finished is kept\n");

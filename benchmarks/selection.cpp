@@ -15,6 +15,9 @@ namespace {
 constexpr std::size_t quick_limit = 400;
 /// Besides its windows a repetition costs about this much: making the state, waking the team, the answer.
 constexpr std::chrono::duration<double> around_a_trial{0.002};
+/// Seconds that a simulated cell took, by its threads: a straight line through those of all cells (README.md).
+constexpr double a_simulated_cell = 0.05;
+constexpr double a_simulated_thread = 0.001;
 
 void check_names(const char* argument, const std::vector<std::string>& asked, std::vector<std::string> known) {
   std::sort(known.begin(), known.end());
@@ -167,6 +170,14 @@ selection select(const matrix& all, const options& asked, unsigned processors) {
                   "locks are left out above {} threads",
                   fmt::join(all.thread_counts(), ", "), processors);
   return out;
+}
+
+std::chrono::duration<double> planned_simulation(const selection& simulated, const options& asked,
+                                                 unsigned processors) {
+  double seconds = 0;
+  for (const auto& c : simulated.cells)
+    if (c.skipped.empty()) seconds += a_simulated_cell + a_simulated_thread * c.what->threads;
+  return std::chrono::duration<double>(seconds / std::max(1U, std::min(asked.jobs, processors)));
 }
 
 std::chrono::duration<double> planned_time(const selection& chosen, const options& asked, bool counter_trials) {

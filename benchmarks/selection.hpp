@@ -42,6 +42,9 @@ selection select_simulated(const matrix& all, const options& asked);
 /// names that do not exist.
 std::vector<const cell*> chosen_by_name(const matrix& all, const options& asked);
 
+/// About how long the simulated cells will take, on this many processors.
+std::chrono::duration<double> planned_simulation(const selection& simulated, const options& asked, unsigned processors);
+
 /// Time that the trials will take, without the core-to-core matrices and the report.
 std::chrono::duration<double> planned_time(const selection& chosen, const options& asked, bool counter_trials);
 

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Cells in virtual time, each in a process of its own: addresses and counts owe nothing to the cell before.
 //
-// in:  {"machine": {…}, "threads": [1, 2, …], "seed": null}     first line
+// clang-format off
+// in:  {"greet": 1}                                             alone, or
+//      {"machine": {…}, "threads": [1, 2, …], "seed": null}     first line
 //      {"cell": "critical_section/mcs/…/threads:8"}             then one a line
-// out: {"simulates": 1}                                         first line
-//      {"cell": …, "done": […], "failed": […], "window_ps": …, "counts": {…}, …}   or {"cell": …, "caveat": …, "why":
-//      …}
+// out: {"simulates": 1}                                         first line, or to a greeting alone {"refuses": "why"}
+//      {"cell": …, "done": […], "failed": […], "window_ps": …, "counts": {…}, …}  or  {"cell": …, "caveat": …, "why": …}
+// clang-format on
 #include "simulated_cells.hpp"
 
 #include <sys/prctl.h>
@@ -202,17 +204,37 @@ void simulate_apart(const cell& what, const setting& how) {
                      ::strsignal(WTERMSIG(status)) + ")"}});
 }
 
-}  // namespace
+/// Whether the accesses of the program's own source come to the simulation.
+bool sees(access_probe probe) {
+  unsigned atomic_word = 0;
+  volatile unsigned plain_word = 0;
+  std::uint64_t seen = 0;
+  coherence::simulation all(coherence::load_machine("zen4"), 1);
+  all.run(
+      [&](unsigned) {
+        const auto accesses = [&] {
+          const coherence::outside here;
+          return all.model().counts().accesses;
+        };
+        const std::uint64_t before = accesses();
+        probe(&atomic_word, &plain_word);
+        seen = accesses() - before;
+      },
+      {}, give_up);
+  return seen >= 2 * probe_touches;
+}
 
-int serve_simulations(void (*extend)(matrix&)) {
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  for (const int one : {SIGINT, SIGTERM, SIGHUP}) std::signal(one, SIG_IGN);  // the measuring program decides
-  std::string line;
-  if (::isatty(0) == 1 || !std::getline(std::cin, line)) {
-    std::fprintf(stderr, "this program simulates cells for the one beside it; use contend simulate\n");
-    return 2;
-  }
-  const ordered_json setup = ordered_json::parse(line);
+int greet(access_probe probe) {
+  if (sees(probe))
+    say({{"simulates", 1}});
+  else
+    say({{"refuses",
+          "was not compiled for simulated threads: its accesses do not come to the simulation; give its target to "
+          "contend_simulated() in CMake, as contend_add_bench() does, and link it without -fsanitize=thread"}});
+  return 0;
+}
+
+int serve(const ordered_json& setup, void (*extend)(matrix&)) {
   setting how{coherence::parse_machine(setup.at("machine").dump(), "the machine that was sent"), {}};
   how.schedule.kind = coherence::schedule_kind::varied;
   if (const auto& seed = setup.at("seed"); !seed.is_null()) how.schedule.seed = seed.get<std::uint64_t>();
@@ -221,6 +243,7 @@ int serve_simulations(void (*extend)(matrix&)) {
   if (extend != nullptr) extend(all);
   coherence::prepare_names();  // here, once, not in every child
   if (!say({{"simulates", 1}})) return 0;
+  std::string line;
   while (std::getline(std::cin, line)) {
     const std::string name = ordered_json::parse(line).at("cell").get<std::string>();
     const cell* what = all.find(name);
@@ -230,6 +253,24 @@ int serve_simulations(void (*extend)(matrix&)) {
       simulate_apart(*what, how);
   }
   return 0;
+}
+
+}  // namespace
+
+int serve_simulations(void (*extend)(matrix&), access_probe probe) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  for (const int one : {SIGINT, SIGTERM, SIGHUP}) std::signal(one, SIG_IGN);  // the measuring program decides
+  std::string line;
+  ordered_json setup;
+  if (::isatty(0) == 0 && std::getline(std::cin, line)) setup = ordered_json::parse(line, nullptr, false);
+  try {
+    if (setup.is_object() && setup.contains("greet")) return greet(probe);
+    if (!setup.is_object()) throw std::invalid_argument("no setup");
+    return serve(setup, extend);
+  } catch (const std::exception&) {
+    std::fprintf(stderr, "this program simulates cells for the one beside it; use contend simulate\n");
+    return 2;
+  }
 }
 
 }  // namespace contend::bench

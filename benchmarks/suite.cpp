@@ -57,34 +57,56 @@ int print_list(const matrix& all, const options& asked) {
   return 0;
 }
 
-int print_plan(const selection& chosen, const selection& simulated, const options& asked, unsigned processors,
-               const event_plan* events) {
-  const auto time = planned_time(chosen, asked, counts(events));
-  if (asked.json) {
-    nlohmann::ordered_json cells = nlohmann::ordered_json::array();
-    for (const auto& c : chosen.cells)
-      cells.push_back(
-          {{"name", c.what->name},
-           {"skipped", c.skipped.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(c.skipped)}});
-    std::cout << nlohmann::ordered_json{{"cells", cells},
-                                        {"measured", chosen.measured()},
-                                        {"seconds", time.count()},
-                                        {"simulated", simulated.measured()},
-                                        {"rule", in_one(chosen, simulated)}}
-                     .dump(2)
-              << '\n';
-    return 0;
-  }
+nlohmann::ordered_json planned_cells(const selection& chosen, const char* why_not) {
+  nlohmann::ordered_json cells = nlohmann::ordered_json::array();
+  for (const auto& c : chosen.cells)
+    cells.push_back(
+        {{"name", c.what->name},
+         {why_not, c.skipped.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(c.skipped)}});
+  return cells;
+}
+
+void print_cells(const selection& chosen, const char* left_out) {
   std::map<std::string, std::pair<std::size_t, std::size_t>> families;
   for (const auto& c : chosen.cells) {
     auto& [measured, skipped] = families[c.what->family];
     ++(c.skipped.empty() ? measured : skipped);
   }
-  fmt::print("{:<12}{:>10}{:>14}\n", "family", "cells", "not measured");
-  for (const auto& [family, counts] : families) fmt::print("{:<12}{:>10}{:>14}\n", family, counts.first, counts.second);
-  fmt::print("{:<12}{:>10}{:>14}\n\n", "all", chosen.measured(), chosen.cells.size() - chosen.measured());
-  if (!simulated.cells.empty()) fmt::print("{} more cells are simulated.\n", simulated.measured());
-  if (chosen.cells.empty()) return 0;
+  fmt::print("{:<12}{:>10}{:>16}\n", "family", "cells", left_out);
+  for (const auto& [family, counts] : families) fmt::print("{:<12}{:>10}{:>16}\n", family, counts.first, counts.second);
+  fmt::print("{:<12}{:>10}{:>16}\n\n", "all", chosen.measured(), chosen.cells.size() - chosen.measured());
+}
+
+int print_plan(const selection& chosen, const selection& simulated, const options& asked, unsigned processors,
+               const event_plan* events, const simulation_plan* simulation) {
+  const auto time = planned_time(chosen, asked, counts(events));
+  const auto simulated_time = planned_simulation(simulated, asked, processors);
+  if (asked.json) {
+    nlohmann::ordered_json plan{{"cells", planned_cells(chosen, "skipped")},
+                                {"measured", chosen.measured()},
+                                {"seconds", time.count()},
+                                {"simulated", simulated.measured()},
+                                {"rule", in_one(chosen, simulated)}};
+    if (simulation != nullptr)
+      plan["simulation"] = {{"machine", simulation->machine().name},
+                            {"cells", planned_cells(simulated, "not_applicable")},
+                            {"seconds", simulated_time.count()}};
+    std::cout << plan.dump(2) << '\n';
+    return 0;
+  }
+  if (!chosen.cells.empty()) {
+    print_cells(chosen, "not measured");
+    if (simulation != nullptr)
+      fmt::print("{} more cells are simulated on '{}': about {} with {} processes.\n", simulated.measured(),
+                 simulation->machine().name, in_words(simulated_time), asked.jobs);
+  } else {
+    print_cells(simulated, "not applicable");
+    fmt::print("Simulated on '{}' with lines of {} bytes, by {} processes on {} usable processors: about {}.\n",
+               simulation->machine().name, simulation->machine().line_size, asked.jobs, processors,
+               in_words(simulated_time));
+    fmt::print("Rule: {}.\n", simulated.rule);
+    return 0;
+  }
   fmt::print(
       "{} repetitions of {:g} ms (latency and self-handoff trials: {:g} ms more each), {} usable processors: about "
       "{}.\n",
@@ -130,7 +152,7 @@ int run_suite(int argc, char** argv, void (*extend)(matrix&)) {
       const auto policy = host::parse_placement(asked.placement);
       return serve(all, host::placement_order(*policy, machine));
     }
-    if (asked.list) return print_list(all, asked);
+    if (asked.list && !asked.only_simulates()) return print_list(all, asked);
     std::optional<simulation_plan> simulation = plan_simulation(asked);
     std::optional<matrix> simulated;
     selection to_simulate;
@@ -138,6 +160,7 @@ int run_suite(int argc, char** argv, void (*extend)(matrix&)) {
       simulated.emplace(simulated_threads(asked, simulation->machine().cores));
       add_catalogue(*simulated);
       if (extend != nullptr) extend(*simulated);
+      if (asked.list) return print_list(*simulated, asked);
       to_simulate = select_simulated(*simulated, asked);
     }
     const selection to_measure = asked.timing ? select(all, asked, processors) : selection{};
@@ -145,16 +168,18 @@ int run_suite(int argc, char** argv, void (*extend)(matrix&)) {
       asked.profile += ", chosen cells";
     std::optional<event_plan> events;
     if (asked.counting) events.emplace(asked);
-    if (asked.plan) return print_plan(to_measure, to_simulate, asked, processors, events ? &*events : nullptr);
+    if (asked.plan)
+      return print_plan(to_measure, to_simulate, asked, processors, events ? &*events : nullptr,
+                        simulation ? &*simulation : nullptr);
     if (!asked.timing) asked.repetitions = 1;
     return bench_run(all, asked, processors, to_measure, to_simulate, events ? &*events : nullptr,
                      simulation ? &*simulation : nullptr, simulated ? &*simulated : nullptr)
         .go();
   } catch (const usage_error& wrong) {
-    fmt::print(stderr, "contend bench: {}\n", wrong.what());
+    fmt::print(stderr, "{}: {}\n", verb_of(argc, argv), wrong.what());
     return 2;
   } catch (const std::exception& wrong) {
-    fmt::print(stderr, "contend bench: {}\n", wrong.what());
+    fmt::print(stderr, "{}: {}\n", verb_of(argc, argv), wrong.what());
     return 2;
   }
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# How fast the apparatus itself is: the measuring loop, the peers' adapters, the start of the program, the report.
+# How fast the apparatus itself is: the measuring loop, the peers' adapters, simulated threads, the start of the
+# program, the report.
 # Numbers, no verdict.
 set -eu
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -32,6 +33,26 @@ for name, by in cells.items():
 PY
 
 "$bin/contend-peers-direct"
+
+if [[ -x $bin/contend-simulation-speed ]]; then # not in builds with sanitizers
+  "$bin/contend-simulation-speed" --benchmark_min_time=0.2 --benchmark_out="$work/simulation.json" >/dev/null 2>&1
+  python3 - "$work/simulation.json" <<'PY'
+import json, sys
+goals = {4: 30, 128: 60}
+for one in json.load(open(sys.argv[1]))["benchmarks"]:
+    name = one["name"].split("/manual_time")[0].split("/iterations")[0]
+    threads = int(name.rsplit(":", 1)[1])
+    if "ns_per_access" in one:
+        goal = f" (goal {goals[threads]})" if threads in goals else ""
+        print(f"simulated, {name}: {one['ns_per_access']:.1f} ns per access{goal}, "
+              f"{one['ns_per_access_or_pause']:.1f} per access or pause")
+    else:
+        print(f"simulated, {name}: {one['bytes_per_line']:.0f} bytes per touched line (goal 200)")
+PY
+  start=$EPOCHREALTIME
+  cells=$("$bin/contend" simulate --machine zen4 --results "$work" --no-report --quiet | sed -n 's/ cells simulated.*//p')
+  echo "contend simulate: $cells cells in $(((${EPOCHREALTIME/[.,]/} - ${start/[.,]/}) / 1000000)) s (goal 60)"
+fi
 
 start=$EPOCHREALTIME
 for _ in 1 2 3 4 5 6 7 8 9 10; do "$bin/contend" --help >/dev/null; done

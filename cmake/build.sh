@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Configures, builds and tests one kind of build in build/KIND, and says what each step took:
 #   build.sh KIND programs                    the two programs, without tests
-#   build.sh KIND speed                       these and the one that `make speed` needs besides
+#   build.sh KIND speed                       these and those that `make speed` needs besides
 #   build.sh KIND test [CTEST ARGUMENT…]      everything, then ctest
 # Kinds: release, asan (address and undefined behaviour), tsan (data races), clang.
 # The whole output of a step is in build/KIND/STEP.log. CONTEND_JOBS overrides the number of parallel jobs.
@@ -93,7 +93,10 @@ step configure cmake -S . -B "$folder" "${generator[@]}" "${flags[@]}" -D CONTEN
 
 case $what in
   programs) step build cmake --build "$folder" --parallel "$jobs" --target contend contend-bench ;;
-  speed) step build cmake --build "$folder" --parallel "$jobs" --target contend contend-bench contend-peers-direct ;;
+  speed)
+    step build cmake --build "$folder" --parallel "$jobs" --target contend contend-bench contend-peers-direct \
+      contend-simulation-speed
+    ;;
   test)
     step build cmake --build "$folder" --parallel "$jobs"
     # Address randomisation of more bits than the sanitizers of gcc 12 and clang 14 know kills them at the start.

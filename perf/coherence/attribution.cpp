@@ -190,7 +190,7 @@ std::string list_of(const std::vector<std::string>& names) {
 
 void prepare_names() {
   (void)layout_index::of_program().type_named("");
-  (void)source_of(reinterpret_cast<const void*>(&prepare_names));
+  prepare_source_lines();
 }
 
 std::vector<line_report> top_lines(const cache_model& model, unsigned at_most) {

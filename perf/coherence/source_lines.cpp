@@ -12,9 +12,12 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string_view>
 #include <vector>
+
+#include "function_index.hpp"
 
 namespace contend::coherence {
 namespace {
@@ -49,6 +52,16 @@ Dwarf_Die* unit_of(Dwarf_Addr at, Dwarf_Addr& bias) {
   return nullptr;
 }
 
+/// That of an entry's unit, read when it is asked for first.
+const function_index& index_of(Dwarf_Die& entry) {
+  static std::map<Dwarf_CU*, function_index> all;
+  const auto known = all.find(entry.cu);
+  if (known != all.end()) return known->second;
+  Dwarf_Die unit = entry;
+  ::dwarf_diecu(&entry, &unit, nullptr, nullptr);
+  return all.try_emplace(entry.cu, unit).first->second;
+}
+
 std::string demangled(const char* name) {
   int failed = 0;
   const std::unique_ptr<char, decltype(&std::free)> text(abi::__cxa_demangle(name, nullptr, nullptr, &failed),
@@ -71,16 +84,14 @@ std::string qualified(Dwarf_Die function) {
     if (Dwarf_Die next;
         ::dwarf_attr(&declared, link, &attribute) != nullptr && ::dwarf_formref_die(&attribute, &next) != nullptr)
       declared = next;
-  Dwarf_Die* parents = nullptr;
-  const int count = ::dwarf_getscopes_die(&declared, &parents);
-  const std::unique_ptr<Dwarf_Die, decltype(&std::free)> owned(parents, &std::free);
+  std::vector<Dwarf_Die> parents = index_of(declared).scopes_of(declared);
   std::string name = name_of(&function);
-  int next = 1;
-  if (count > 1 && name == "operator()" && !::dwarf_hasattr(&parents[1], DW_AT_name)) {
+  std::size_t next = 1;
+  if (parents.size() > 1 && name == "operator()" && !::dwarf_hasattr(&parents[1], DW_AT_name)) {
     name = "(lambda)";
     ++next;
   }
-  for (; next < count; ++next) switch (::dwarf_tag(&parents[next])) {
+  for (; next < parents.size(); ++next) switch (::dwarf_tag(&parents[next])) {
       case DW_TAG_subprogram:
         return qualified(parents[next]) + "::" + name;
       case DW_TAG_namespace:
@@ -117,36 +128,37 @@ void caller_of(Dwarf_Die* unit, Dwarf_Die* inlined, source_place& place) {
   place.line = static_cast<unsigned>(line);
 }
 
+/// The functions within an entry that were inlined around an address, the innermost first.
+bool inlined_around(Dwarf_Die* in, Dwarf_Addr in_module, std::vector<Dwarf_Die>& found) {
+  Dwarf_Die child;
+  for (int rc = ::dwarf_child(in, &child); rc == 0; rc = ::dwarf_siblingof(&child, &child)) {
+    const int tag = ::dwarf_tag(&child);
+    if ((tag != DW_TAG_inlined_subroutine && tag != DW_TAG_lexical_block) || ::dwarf_haspc(&child, in_module) != 1)
+      continue;
+    const bool any = inlined_around(&child, in_module, found);
+    if (tag == DW_TAG_lexical_block && !any) continue;
+    if (tag == DW_TAG_inlined_subroutine) found.push_back(child);
+    return true;
+  }
+  return false;
+}
+
 /// The functions around an address, the innermost first: those that were inlined, and the one that they were inlined
 /// into. (dwarf_getscopes looks for no function within a namespace's entry, which is where clang writes them.)
-bool functions_around(Dwarf_Die* in, Dwarf_Addr in_module, std::vector<Dwarf_Die>& found) {
-  Dwarf_Die child;
-  for (int rc = ::dwarf_child(in, &child); rc == 0; rc = ::dwarf_siblingof(&child, &child))
-    switch (::dwarf_tag(&child)) {
-      case DW_TAG_namespace:
-      case DW_TAG_class_type:
-      case DW_TAG_structure_type:
-      case DW_TAG_union_type:
-        if (functions_around(&child, in_module, found)) return true;
-        break;
-      case DW_TAG_subprogram:
-      case DW_TAG_inlined_subroutine:
-        if (::dwarf_haspc(&child, in_module) != 1) break;
-        functions_around(&child, in_module, found);
-        found.push_back(child);
-        return true;
-      case DW_TAG_lexical_block:
-        if (::dwarf_haspc(&child, in_module) == 1 && functions_around(&child, in_module, found)) return true;
-    }
-  return false;
+std::vector<Dwarf_Die> functions_around(Dwarf_Die* unit, Dwarf_Addr in_module) {
+  std::vector<Dwarf_Die> found;
+  const Dwarf_Die* const outermost = index_of(*unit).holding(in_module);
+  if (outermost == nullptr) return found;
+  Dwarf_Die function = *outermost;
+  inlined_around(&function, in_module, found);
+  found.push_back(function);
+  return found;
 }
 
 /// Names the function that place is in, the innermost one at the address; from the standard library on to its callers,
 /// as far as they were inlined into each other.
 void find_function(Dwarf_Die* unit, Dwarf_Addr in_module, source_place& place) {
-  std::vector<Dwarf_Die> around;
-  functions_around(unit, in_module, around);
-  for (auto& function : around) {
+  for (auto& function : functions_around(unit, in_module)) {
     place.function = qualified(function);
     if (::dwarf_tag(&function) == DW_TAG_subprogram || !in_standard_library(place.file)) return;
     caller_of(unit, &function, place);
@@ -191,6 +203,20 @@ source_place source_of(const void* return_address) {
   found.line = static_cast<unsigned>(number);
   find_function(unit, at - bias, found);
   return found;
+}
+
+void prepare_source_lines() {
+  const auto here = reinterpret_cast<Dwarf_Addr>(&prepare_source_lines);
+  Dwfl_Module* const program = modules() != nullptr ? ::dwfl_addrmodule(modules(), here) : nullptr;
+  Dwarf_Addr bias = 0;
+  for (Dwarf_Die* unit = nullptr;
+       program != nullptr && (unit = ::dwfl_module_nextcu(program, unit, &bias)) != nullptr;) {
+    (void)index_of(*unit);
+    Dwarf_Lines* lines = nullptr;
+    std::size_t count = 0;
+    (void)::dwarf_getsrclines(unit, &lines, &count);
+  }
+  (void)source_of(reinterpret_cast<const void*>(here));  // the table of what addresses belong to which unit
 }
 
 std::string place_of(const void* return_address) {

@@ -10,6 +10,7 @@
 #include <array>
 #include <chrono>
 #include <deque>
+#include <fstream>
 #include <memory>
 
 #include "contend_build_info.hpp"
@@ -43,7 +44,8 @@ fs::path simulation_plan::program() {
   return self.replace_filename(self.filename().string() + "-simulated");
 }
 
-simulation_plan::simulation_plan(const options& asked) : program_(program()), seed_(asked.seed) {
+simulation_plan::simulation_plan(const options& asked)
+    : program_(program()), results_(asked.results), seed_(asked.seed), weak_(asked.weak) {
   const std::string name = !asked.machine.empty()                     ? asked.machine
                            : fs::exists(asked.results / "local.json") ? "local"
                                                                       : "zen4";
@@ -65,16 +67,29 @@ simulation_plan::simulation_plan(const options& asked) : program_(program()), se
 ordered_json simulation_plan::request(const std::vector<unsigned>& threads) const {
   return {{"machine", coherence::machine_json(machine_)},
           {"threads", threads},
-          {"seed", seed_ ? ordered_json(*seed_) : ordered_json(nullptr)}};
+          {"seed", seed_ ? ordered_json(*seed_) : ordered_json(nullptr)},
+          {"weak", weak_}};
+}
+
+std::string simulation_plan::calibrated() const {
+  const auto probes = ordered_json::parse(machine_.calibration, nullptr, false);
+  return probes.is_object() ? probes.value("taken", "") : "";
 }
 
 ordered_json simulation_plan::to_json() const {
-  return {{"machine", coherence::machine_json(machine_)},
-          {"line_size", machine_.line_size},
-          {"seed", seed_ ? ordered_json(*seed_) : ordered_json(nullptr)},
-          {"compiler", build_info::compiler},
-          {"accesses", accesses},
-          {"seconds", seconds}};
+  ordered_json out{{"machine", coherence::machine_json(machine_)},
+                   {"line_size", machine_.line_size},
+                   {"seed", seed_ ? ordered_json(*seed_) : ordered_json(nullptr)},
+                   {"weak", weak_},
+                   {"compiler", build_info::compiler},
+                   {"accesses", accesses},
+                   {"seconds", seconds}};
+  if (calibrated().empty()) return out;
+  // What --validate found with this very calibration.
+  std::ifstream file(results_ / "validation.json");
+  auto found = ordered_json::parse(file, nullptr, false);
+  if (found.is_object() && found.value("calibrated", "") == calibrated()) out["validation"] = std::move(found);
+  return out;
 }
 
 coherence_results::coherence_results(const cell& what)

@@ -28,6 +28,8 @@ class simulation_plan {
 
   const std::filesystem::path& path() const { return program_; }
   const coherence::machine& machine() const { return machine_; }
+  /// When the machine was calibrated, UTC; empty: it is not of this host.
+  std::string calibrated() const;
   /// The first line that the program reads.
   nlohmann::ordered_json request(const std::vector<unsigned>& threads) const;
   /// environment.simulation of the record; see schema.json.
@@ -39,7 +41,9 @@ class simulation_plan {
  private:
   std::filesystem::path program_;
   coherence::machine machine_;
+  std::filesystem::path results_;
   std::optional<std::uint64_t> seed_;
+  bool weak_;
 };
 
 /// One cell's record.

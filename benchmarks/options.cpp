@@ -249,6 +249,13 @@ options parse_options(int argc, char** argv) {
   app.add_option("--jobs", jobs,
                  "Processes that simulate at a time; no number depends on it (default: one per processor)")
       ->group(simulated);
+  auto* validating =
+      app.add_flag("--validate", out.validating,
+                   "Calibrate this machine, run the cells measured and simulated, and print how far apart they are");
+  app.add_flag("--weak", out.weak,
+               "Simulate memory as weak as C++ allows, to find bugs: stores are buffered, loads may be stale")
+      ->group(simulated);
+  validating->group(simulate ? simulated : "");
   app.add_flag("--simulate", ignored, "What contend simulate says")->group("");
   app.add_option("--profile", out.profile,
                  simulate ? "quick: each workload's main parameters, up to 64 threads; full: all of them, up to 128"
@@ -285,7 +292,12 @@ options parse_options(int argc, char** argv) {
                          "Also run fifo spin locks with more threads than processors (they collapse)"));
   app.add_flag("--plan", out.plan, "Print how many cells and how long, and stop");
   app.add_flag("--list", out.list, "Print the cells' names, or with --json the catalogue, and stop");
-  app.add_flag("--json", out.json, "With --list: the catalogue as JSON; with --plan: the plan as JSON");
+  std::string json_file;
+  auto* json =
+      app.add_option("--json", json_file,
+                     "With --list: the catalogue as JSON; with --plan: the plan as JSON; with --validate FILE: "
+                     "what was compared")
+          ->expected(0, 1);
   app.add_flag("--markdown", out.markdown, "With --list: the catalogue as Markdown tables");
   app.add_flag("--no-report", no_report, "Do not make the report");
   app.add_flag("--quiet", out.quiet, "No progress");
@@ -346,6 +358,12 @@ options parse_options(int argc, char** argv) {
       std::chrono::milliseconds(static_cast<std::int64_t>(limit_s * 1000));
   if (!results.empty()) out.results = results;
   out.report = !no_report;
+  out.json = json->count() > 0;
+  out.json_file = json_file;
+  if (!json_file.empty() && !out.validating)
+    throw usage_error("--json: '" + json_file + "' is written by --validate alone; --list and --plan print theirs");
+  if (out.validating && !out.machine.empty() && out.machine != "local")
+    throw usage_error("--machine: '" + out.machine + "' cannot be validated here; --validate calibrates this machine");
   const std::string expression = out.filter.rfind('-', 0) == 0 ? out.filter.substr(1) : out.filter;
   try {
     (void)std::regex(expression);

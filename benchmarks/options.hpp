@@ -36,6 +36,8 @@ struct options {
   std::string machine;                ///< to simulate; empty: local.json of `results`, or zen4 where there is none
   unsigned line_size = 0;             ///< of the simulated machine, bytes; 0: as it says
   std::optional<std::uint64_t> seed;  ///< of the simulation
+  bool validating = false;            ///< measure and simulate the same cells, and say how far apart they are
+  bool weak = false;                  ///< simulate atomics as C++ allows them to be
   unsigned jobs = 1;                  ///< processes that simulate
   std::chrono::milliseconds simulation_limit{60'000};  ///< after which a simulated cell is stopped, by a real clock
   std::optional<std::string> events;                   ///< of --events; absent: the default ones
@@ -44,6 +46,7 @@ struct options {
   bool plan = false;
   bool list = false;
   bool json = false;
+  std::filesystem::path json_file;  ///< what --json names, if anything
   bool markdown = false;
   bool quiet = false;
   bool report = true;

@@ -3,7 +3,7 @@
 //
 // clang-format off
 // in:  {"greet": 1}                                             alone, or
-//      {"machine": {…}, "threads": [1, 2, …], "seed": null}     first line
+//      {"machine": {…}, "threads": [1, 2, …], "seed": null, "weak": false}     first line
 //      {"cell": "critical_section/mcs/…/threads:8"}             then one a line
 // out: {"simulates": 1}                                         first line, or to a greeting alone {"refuses": "why"}
 //      {"cell": …, "done": […], "failed": […], "window_ps": …, "counts": {…}, …}  or  {"cell": …, "caveat": …, "why": …}
@@ -20,6 +20,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 
 #include "matrix.hpp"
 #include "perf/coherence/attribution.hpp"
@@ -55,15 +56,17 @@ struct length {
   std::uint64_t least_done, most_accesses;
   picoseconds least_time, most_time;
 };
-constexpr length warm_up{0, 200'000, 10 * us, 5'000 * us};
+constexpr length warm_up{0, 400'000, 10 * us, 5'000 * us};
 length measured_part(unsigned threads) {
   return {std::max<std::uint64_t>(3'000, 48 * threads), 800'000, 40 * us, 50'000 * us};
 }
 
-/// Sleeps in slices until it was long enough.
-void wait_for(const length& enough, coherence::simulation& all, simulated_watch& watch, bool every_thread) {
+/// Sleeps in slices until it was long enough. To be warm every thread must have moved, and lines that nobody has
+/// touched before must be rare (one in `cold` operations), or a buffer's first round would be taken for all of them.
+void wait_for(const length& enough, coherence::simulation& all, simulated_watch& watch, bool to_be_warm) {
+  constexpr std::uint64_t cold = 64;
   const picoseconds start = coherence::now();
-  std::uint64_t accesses = 0, done = 0;
+  std::uint64_t accesses = 0, done = 0, lines = 0;
   std::vector<std::uint64_t> before;
   {
     const coherence::outside here;
@@ -75,14 +78,17 @@ void wait_for(const length& enough, coherence::simulation& all, simulated_watch&
     const coherence::outside here;
     const picoseconds gone = coherence::now() - start;
     bool all_moved = true;
-    done = 0;
+    const std::uint64_t done_before = std::exchange(done, 0);
+    const std::uint64_t lines_before = std::exchange(lines, all.model().lines().size());
     for (std::size_t i = 0; i < watch.threads.size(); ++i) {
       const std::uint64_t more = watch.threads[i].counts.done - before[i];
       done += more;
       all_moved = all_moved && more + watch.threads[i].counts.failed >= 8;
     }
     if (gone >= enough.most_time || all.model().counts().accesses - accesses >= enough.most_accesses) return;
-    if (gone >= enough.least_time && done >= enough.least_done && (all_moved || !every_thread)) return;
+    if (gone >= enough.least_time && done >= enough.least_done &&
+        (!to_be_warm || (all_moved && (lines - lines_before) * cold <= done - done_before)))
+      return;
   }
 }
 
@@ -170,6 +176,8 @@ ordered_json answer(const cell& what, const setting& how) {
     return simulate(what, how);
   } catch (const coherence::stuck& error) {
     return {{"cell", what.name}, {"caveat", "timeout"}, {"why", error.what()}};
+  } catch (const coherence::data_race& error) {
+    return {{"cell", what.name}, {"caveat", "check_failed"}, {"why", error.what()}};
   } catch (const std::exception& error) {
     return {{"cell", what.name}, {"caveat", "crashed"}, {"why", std::string("the workload threw: ") + error.what()}};
   }
@@ -241,6 +249,7 @@ int serve(const ordered_json& setup, void (*extend)(matrix&)) {
   matrix all(setup.at("threads").get<std::vector<unsigned>>());
   add_catalogue(all);
   if (extend != nullptr) extend(all);
+  how.schedule.weak = setup.value("weak", false);
   coherence::prepare_names();  // here, once, not in every child
   if (!say({{"simulates", 1}})) return 0;
   std::string line;

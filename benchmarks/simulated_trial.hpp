@@ -85,7 +85,7 @@ class simulated_runnable {
 };
 
 /// The loop around a step: a compare and a branch. Time goes on in a step that touches nothing, too.
-inline constexpr coherence::picoseconds step_overhead = 250;
+inline constexpr coherence::picoseconds step_overhead = 100;
 
 template <class State>
 class simulated_trial final : public simulated_runnable {

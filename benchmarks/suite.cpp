@@ -17,6 +17,7 @@
 #include "progress.hpp"
 #include "run.hpp"
 #include "selection.hpp"
+#include "validation.hpp"
 #include "worker.hpp"
 
 namespace contend::bench {
@@ -153,6 +154,7 @@ int run_suite(int argc, char** argv, void (*extend)(matrix&)) {
       return serve(all, host::placement_order(*policy, machine));
     }
     if (asked.list && !asked.only_simulates()) return print_list(all, asked);
+    if (asked.validating) return validate(asked, extend);
     std::optional<simulation_plan> simulation = plan_simulation(asked);
     std::optional<matrix> simulated;
     selection to_simulate;

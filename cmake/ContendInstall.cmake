@@ -25,7 +25,7 @@ install(EXPORT contend_primitives NAMESPACE contend:: FILE contend-primitives.cm
 # The benchmark library and everything that it stands on; a target that is missing here is named by CMake's error.
 set(bench_targets)
 foreach(target contend_options contend_build_info contend_record contend_host contend_counters contend_pfm
-    contend_coherence_model contend_bench contend_source_lines contend_coherence contend_bench_simulated)
+    contend_coherence_model contend_calibration contend_bench contend_source_lines contend_coherence contend_bench_simulated)
   if(TARGET ${target})
     list(APPEND bench_targets ${target})
   endif()

@@ -9,10 +9,12 @@
 #include <cstdio>
 #include <ctime>
 #include <map>
+#include <optional>
 #include <set>
 #include <system_error>
 
 #include "contend_build_info.hpp"
+#include "perf/calibration/distances.hpp"
 #include "perf/calibration/fit.hpp"
 #include "perf/calibration/probes.hpp"
 #include "perf/coherence/machine_file.hpp"
@@ -53,21 +55,14 @@ struct samples {
   void add(const std::string& name, double ns) {
     if (std::isfinite(ns)) of[name].push_back(ns);
   }
+  void add(const samples& others) {
+    for (const auto& [name, all] : others.of) of[name].insert(of[name].end(), all.begin(), all.end());
+  }
 };
 
 double middle_of(std::vector<double> all) {
   std::sort(all.begin(), all.end());
   return (all[(all.size() - 1) / 2] + all[all.size() / 2]) / 2;
-}
-
-/// One processor per core, in the order in which threads are placed.
-std::vector<host::processor> cores_of(const host::topology& machine) {
-  std::vector<host::processor> out;
-  std::set<int> seen;
-  for (const int cpu : host::placement_order(host::placement::compact, machine))
-    for (const auto& one : machine.available)
-      if (one.cpu == cpu && seen.insert(one.core).second) out.push_back(one);
-  return out;
 }
 
 reach reach_of(const host::processor& a, const host::processor& b) {
@@ -97,11 +92,12 @@ void one_thread(samples& all, int cpu, std::optional<memory_chain>& chain) {
     take("fence", fence_ns);
     take("pause", pause_ns);
     take("system_call", system_call_ns);
+    take("futex", futex_ns);
     if (chain) all.add("memory", chain->sample_ns());
   });
   all.take("block", [&] {
     const double hand_over = same_processor_hand_over_ns(cpu);
-    if (const auto calls = all.of.find("system_call"); calls != all.of.end())
+    if (const auto calls = all.of.find("futex"); calls != all.of.end())
       all.add("block", std::max(0.0, hand_over - 2 * calls->second.back()));
   });
 }
@@ -205,6 +201,7 @@ figures measure(const host::topology& machine, const say& progress, std::chrono:
   for (const auto& one : cores)
     if (one.l3 == cores.front().l3 && cluster.size() < most_threads) cluster.push_back(one.cpu);
 
+  distances apart_by(cores);
   for (unsigned round = 0; round < most_rounds; ++round) {
     if (round >= least_rounds && steady::now() >= end) break;
     progress(joined({"round ", std::to_string(round + 1), " of ", std::to_string(most_rounds)}).c_str());
@@ -214,11 +211,20 @@ figures measure(const host::topology& machine, const say& progress, std::chrono:
       if (some.empty()) continue;
       auto cpus = some[round % some.size()];
       if (round % 2 == 1) std::swap(cpus.first, cpus.second);
-      two_threads(all, cpus, how_far);
+      const auto before = apart_by.now(cpus.first, cpus.second, how_far);
+      if (!before) continue;
+      samples these;
+      two_threads(these, cpus, *before);
+      all.why_not.insert(these.why_not.begin(), these.why_not.end());
+      if (apart_by.now(cpus.first, cpus.second, how_far) == before) all.add(these);  // else they moved meanwhile
     }
     for (std::size_t n = 3; n <= cluster.size();
          n = n == cluster.size() ? n + 1 : std::min(2 * n - 2, cluster.size())) {
       const auto name = joined({"contended_add.near.", std::to_string(n)});
+      if (!apart_by.together(cluster, n)) {
+        all.why_not[name] = "the processors were never in one cluster all together";
+        continue;
+      }
       all.take(name, [&] { all.add(name, contended_add_ns({cluster.data(), n})); });
     }
   }
@@ -239,7 +245,7 @@ figures measure(const host::topology& machine, const say& progress, std::chrono:
             : how_far == reach::far ? "no two cores of a socket have last-level caches of their own"
                                     : "there is one socket";
     for (const char* probe : {"ping_pong", "cas_hand_over", "false_sharing", "write_to_reader", "read_of_written"})
-      out[joined({probe, ".", name_of(how_far)})].why_not = why;
+      if (auto& one = out[joined({probe, ".", name_of(how_far)})]; !one.median) one.why_not = why;
     if (how_far == reach::near) out["wake_call"].why_not = out["wake_latency"].why_not = why;
   }
   return out;
@@ -333,7 +339,7 @@ int run(const options& asked) try {
                    {"worst_residual", worst},
                    {"not_measured", missing}};
     std::printf("%s\n", out.dump(2).c_str());
-  } else {
+  } else if (asked.table) {
     print_table(all);
   }
   if (std::fflush(stdout) == 0) return 0;

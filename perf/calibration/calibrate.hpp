@@ -33,6 +33,7 @@ struct options {
   std::filesystem::path results = "results";
   bool json = false;
   bool quiet = false;
+  bool table = true;  ///< print what was found
 };
 
 /// `contend doctor --calibrate`: measures, fits, writes results/local.json whole or not at all, and prints the table,

@@ -26,13 +26,15 @@ enum class reach { near, far, remote };
 ///
 /// | probe           | ns per                                                              |
 /// |-----------------|---------------------------------------------------------------------|
-/// | load, store     | access of a line that hits, in a loop of nothing else               |
+/// | load, store     | access of a line that hits, eight in a row that do not wait for     |
+/// |                 | each other: what out-of-order execution leaves of it                |
 /// | rmw             | fetch_add on a line of one's own                                    |
 /// | fence           | sequentially consistent fence with nothing to wait for              |
 /// | pause           | the processor's hint to spin loops                                  |
 /// | memory          | load of a line that no cache has, each address from the one before  |
 /// | system_call     | getppid                                                             |
-/// | block           | hand-over of two threads on one processor, less two system calls    |
+/// | futex           | FUTEX_WAIT for another value and FUTEX_WAKE of nobody, the mean     |
+/// | block           | hand-over of two threads on one processor, less two futex calls     |
 /// | wake_call       | FUTEX_WAKE that wakes one, on another processor                     |
 /// | wake_latency    | from its return until the woken thread runs                         |
 /// | ping_pong       | one way, a thread that polls and one that stores                    |

@@ -150,7 +150,7 @@ bool fit_legs(const figures& found, const std::string& how_far, machine& out, le
 std::optional<double> predicted(const std::string& probe, const machine& on) {
   const auto parts = host::split(probe, '.');
   if (parts.size() < 2) {
-    if (probe == "wake_call") return ns(on.system_call) + ns(on.wake) + held(on.near);
+    if (probe == "wake_call") return ns(on.futex) + ns(on.wake) + held(on.near);
     return std::nullopt;
   }
   const legs& way = parts[1] == "near" ? on.near : parts[1] == "far" ? on.far : on.remote;
@@ -201,6 +201,7 @@ machine fit(const figures& found, const host_facts& host, const machine& fallbac
                                 direct{"pause", "pause", &machine::pause},
                                 direct{"memory", "memory", &machine::memory},
                                 direct{"system_call", "system_call", &machine::system_call},
+                                direct{"futex", "futex", &machine::futex},
                                 direct{"block", "block", &machine::block}};
   for (const auto& one : straight) {
     if (const auto* figure = measured(found, one.probe)) {
@@ -222,8 +223,8 @@ machine fit(const figures& found, const host_facts& host, const machine& fallbac
   if (near || measured(found, "ping_pong.remote") != nullptr) nearer("remote", "far", &machine::remote, &machine::far);
 
   if (const auto* call = measured(found, "wake_call")) {
-    out.wake = ps(*call->median - ns(out.system_call) - held(out.near));
-    out.sources["wake"] = joined({measured_text("wake_call", *call), "; less a system call and the word's transfer"});
+    out.wake = ps(*call->median - ns(out.futex) - held(out.near));
+    out.sources["wake"] = joined({measured_text("wake_call", *call), "; less a futex call and the word's transfer"});
   } else {
     out.sources["wake"] = joined({"taken over from ", fallback.name, ": ", reason(found, "wake_call")});
   }

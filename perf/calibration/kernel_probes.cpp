@@ -48,6 +48,21 @@ double middle(std::vector<double>& all) {
 
 }  // namespace
 
+double futex_ns() {
+  constexpr unsigned calls = 1'000;
+  std::atomic<std::uint32_t> word{0};
+  std::vector<double> bursts;
+  for (unsigned burst = 0; burst < 5; ++burst) {
+    const auto start = steady::now();
+    for (unsigned k = 0; k < calls; ++k) {
+      futex_wait(word, 1);
+      futex_wake(word);
+    }
+    bursts.push_back(std::chrono::duration<double, std::nano>(steady::now() - start).count() / (2.0 * calls));
+  }
+  return middle(bursts);
+}
+
 waking wake_ns(int waker, int sleeper) {
   const auto in = std::make_unique<bedroom>();
   std::vector<double> calls, latencies;

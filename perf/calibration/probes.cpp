@@ -28,7 +28,7 @@ constexpr std::chrono::milliseconds window{2};
 constexpr std::chrono::milliseconds patience{500};
 constexpr double enough_of_it = 0.9;  ///< share of the window that each thread has to run
 
-alignas(256) volatile std::uint64_t own_word = 0;
+alignas(256) volatile std::uint64_t own_words[8] = {};
 
 double nanoseconds(steady::duration time) { return std::chrono::duration<double, std::nano>(time).count(); }
 
@@ -133,13 +133,35 @@ pinned::pinned(int cpu) : before_(std::make_unique<mask>()) {
 pinned::~pinned() { ::sched_setaffinity(0, before_->bytes, before_->set); }
 
 double load_ns() {
-  return per_call(200'000, [] { (void)own_word; });
+  return per_call(25'000,
+                  [] {
+                    (void)own_words[0];
+                    (void)own_words[1];
+                    (void)own_words[2];
+                    (void)own_words[3];
+                    (void)own_words[4];
+                    (void)own_words[5];
+                    (void)own_words[6];
+                    (void)own_words[7];
+                  }) /
+         8;
 }
 
 double store_ns() {
   std::uint64_t value = 1;
   asm volatile("" : "+r"(value));  // in a register
-  return per_call(200'000, [value] { own_word = value; });
+  return per_call(25'000,
+                  [value] {
+                    own_words[0] = value;
+                    own_words[1] = value;
+                    own_words[2] = value;
+                    own_words[3] = value;
+                    own_words[4] = value;
+                    own_words[5] = value;
+                    own_words[6] = value;
+                    own_words[7] = value;
+                  }) /
+         8;
 }
 
 double rmw_ns() {

@@ -36,6 +36,7 @@ class pinned {
 [[nodiscard]] double fence_ns();
 [[nodiscard]] double pause_ns();
 [[nodiscard]] double system_call_ns();
+[[nodiscard]] double futex_ns();
 
 /// A chain of loads through 128 MiB in random order, so that no cache and no prefetcher knows the next line.
 class memory_chain {

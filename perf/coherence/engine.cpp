@@ -228,6 +228,18 @@ void engine::access(std::uint64_t address, unsigned size, access_kind kind) {
   }
 }
 
+void engine::stay_in_order(line& l) {
+  sim_thread& me = *running;
+  if (me.stores_deferred <= me.clock || l.sharing == nullptr) return;
+  const auto& waiting = l.sharing->under_way;
+  if (std::none_of(waiting.begin(), waiting.end(),
+                   [&](const transition& t) { return t.core != me.core && t.size != 0; }))
+    return;
+  me.clock = me.stores_deferred;
+  in_order();
+  model.settle(l, me.clock);
+}
+
 void engine::one_line(std::uint64_t address, unsigned size, access_kind kind) {
   sim_thread& me = *running;
   line& l = line_of(address);
@@ -240,6 +252,7 @@ void engine::one_line(std::uint64_t address, unsigned size, access_kind kind) {
   }
   in_order();
   model.settle(l, me.clock);
+  if (kind == access_kind::load) stay_in_order(l);
   const byte_mask bytes = byte_mask::of(model.offset_of(address), size);
   if (transition* mine = cache_model::own(l, me.core)) {
     const bool covers = (bytes.low & ~mine->bytes.low) == 0 && (bytes.high & ~mine->bytes.high) == 0;
@@ -266,7 +279,10 @@ void engine::one_line(std::uint64_t address, unsigned size, access_kind kind) {
 void engine::miss(line& l, access_kind kind, byte_mask bytes) {
   sim_thread& me = *running;
   const bool store = kind == access_kind::store;
-  const picoseconds now = me.clock + schedule.varied(m.near.request) - m.near.request;
+  const picoseconds late = schedule.kind() == schedule_kind::varied
+                               ? schedule.varied(m.near.request) - (m.near.request - m.near.request / 8)
+                               : 0;
+  const picoseconds now = me.clock + late;
   const outcome out = model.request(l, me.core, kind, bytes, now, store ? me.stores_taken : 0, me.last_access);
   if (out.hit) return;
   if (store) {
@@ -312,10 +328,7 @@ bool engine::atomic_store(void* address, unsigned size, std::uint64_t value) {
   const auto at = reinterpret_cast<std::uint64_t>(address);
   line& l = line_of(at);
   const byte_mask bytes = byte_mask::of(model.offset_of(at), size);
-  if (me.stores_deferred > me.clock) {  // one that nobody sees yet goes first
-    me.clock = me.stores_deferred;
-  }
-  if (cache_model::is_private(l, me.core)) {
+  if (cache_model::is_private(l, me.core) && me.stores_deferred <= me.clock) {
     me.clock += m.store;
     not_too_far_ahead();
     return true;
@@ -323,7 +336,17 @@ bool engine::atomic_store(void* address, unsigned size, std::uint64_t value) {
   in_order();
   model.settle(l, me.clock);
   if (transition* mine = cache_model::own(l, me.core)) {
+    if (mine->size == size && mine->target == address && me.last_deferred == address) {
+      mine->value = value;  // the one in the buffer is overwritten: nobody could have seen it between the two
+      me.clock += m.store;
+      return false;
+    }
     me.clock = std::max(me.clock, mine->done);
+    in_order();
+    model.settle(l, me.clock);
+  }
+  if (me.stores_deferred > me.clock && (l.sharing == nullptr || l.sharing->owner == me.core)) {
+    me.clock = me.stores_deferred;  // this one would be seen at once, and so before those that wait
     in_order();
     model.settle(l, me.clock);
   }
@@ -336,6 +359,7 @@ bool engine::atomic_store(void* address, unsigned size, std::uint64_t value) {
   mine.value = value;
   me.stores_taken = std::max(me.stores_taken, out.taken);
   me.stores_deferred = me.stores_taken;
+  me.last_deferred = address;
   remember_store(out.done);
   return false;
 }

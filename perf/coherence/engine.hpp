@@ -19,9 +19,10 @@ namespace contend::coherence {
 struct sim_thread {
   unsigned core = 0;
   picoseconds clock = 0;
-  picoseconds stores_taken = 0;     ///< when the last store that is under way takes effect
-  picoseconds stores_deferred = 0;  ///< likewise of those whose value is not in memory before
-  std::vector<picoseconds> stores;  ///< when those under way are done; as many as the store buffer holds
+  picoseconds stores_taken = 0;         ///< when the last store that is under way takes effect
+  picoseconds stores_deferred = 0;      ///< likewise of those whose value is not in memory before
+  const void* last_deferred = nullptr;  ///< where to the last of those goes
+  std::vector<picoseconds> stores;      ///< when those under way are done; as many as the store buffer holds
   const void* parked_on = nullptr;
   std::uint32_t parked_bits = 0;   ///< a waker must have one of them
   std::uint64_t parked_since = 0;  ///< who sleeps longest is woken first
@@ -108,6 +109,10 @@ class engine {
  private:
   line& line_of(std::uint64_t address);
   void one_line(std::uint64_t address, unsigned size, access_kind kind);
+  /// Before a load: sequential consistency at the price of a wait where it could be seen. A load may only overtake its
+  /// thread's own stores while nobody else's store to that line is waiting. (In a cycle of store buffering each thread
+  /// would then load before the next one has begun to store, and so before itself.)
+  void stay_in_order(line& l);
   void miss(line& l, access_kind kind, byte_mask bytes);
   void remember_store(picoseconds done);
   void resume(ready_queue::entry next);

@@ -52,6 +52,7 @@ struct machine {
   picoseconds memory = 0;        ///< first touch of a line
   unsigned store_buffer = 56;    ///< stores that may be under way
   picoseconds system_call = 0;   ///< into the kernel and back, nothing done
+  picoseconds futex = 0;         ///< futex call that finds nothing to do: another value, or nobody to wake
   picoseconds block = 0;         ///< going to sleep: the call and the switch away
   picoseconds wake = 0;          ///< for the waker, per call that finds somebody
   picoseconds wake_latency = 0;  ///< until the woken thread runs

@@ -57,6 +57,7 @@ constexpr std::array figures{
     figure{"memory", &machine::memory, 0, longest, time_expected},
     figure{"store_buffer", &machine::store_buffer, 1, 1024, "a whole number from 1 to 1024"},
     figure{"system_call", &machine::system_call, 0, longest, time_expected},
+    figure{"futex", &machine::futex, 0, longest, time_expected},
     figure{"block", &machine::block, 0, longest, time_expected},
     figure{"wake", &machine::wake, 0, longest, time_expected},
     figure{"wake_latency", &machine::wake_latency, 0, longest, time_expected},

@@ -66,10 +66,11 @@ class scheduler {
   [[nodiscard]] schedule_kind kind() const noexcept { return kind_; }
   /// Whether one thread runs at a time and this class says which.
   [[nodiscard]] bool serial() const noexcept { return kind_ == schedule_kind::random || kind_ == schedule_kind::pct; }
-  /// varied: busy work, a pause or a request that takes `time` takes up to a quarter longer (Alameldeen and Wood 2003,
-  /// Variability in Architectural Simulations of Multi-threaded Workloads, section 5: small random delays of misses).
+  /// varied: busy work, a pause or a request that takes `time` takes up to an eighth more or less (Alameldeen and Wood
+  /// 2003, Variability in Architectural Simulations of Multi-threaded Workloads, section 5: small random delays of
+  /// misses).
   picoseconds varied(picoseconds time) noexcept {
-    return kind_ == schedule_kind::varied ? time + (time * (draws_.next() >> 56) >> 10) : time;
+    return kind_ == schedule_kind::varied ? time - time / 8 + (time * (draws_.next() >> 56) >> 10) : time;
   }
   /// jitter: by how much an access is delayed.
   picoseconds delay() noexcept;

@@ -186,9 +186,12 @@ wait_end park_until(const void* word, std::uint32_t expected, picoseconds deadli
   engine& e = *current;
   sim_thread& me = *e.running;
   e.drain();
-  me.clock += e.m.system_call;
+  me.clock += e.m.futex / 2;  // on its way in it locks the bucket, then looks at the word
   e.access(reinterpret_cast<std::uint64_t>(word), 4, access_kind::load);
-  if (*static_cast<const volatile std::uint32_t*>(word) != expected) return wait_end::changed;
+  if (*static_cast<const volatile std::uint32_t*>(word) != expected) {
+    me.clock += e.m.futex - e.m.futex / 2;
+    return wait_end::changed;
+  }
   if (deadline != 0 && deadline <= me.clock) return wait_end::timed_out;
   ++e.model.counts().parks;
   me.clock += e.m.block;
@@ -207,7 +210,7 @@ unsigned wake(const void* word, unsigned n, std::uint32_t bits) noexcept {
   const apart here;
   engine& e = *current;
   e.drain();
-  e.running->clock += e.m.system_call;
+  e.running->clock += e.m.futex / 2;
   e.in_order();
   unsigned woken = 0;
   while (woken < n) {
@@ -222,6 +225,7 @@ unsigned wake(const void* word, unsigned n, std::uint32_t bits) noexcept {
     first->parked_on = nullptr;
     e.ready(*first, std::max(first->clock, e.running->clock + e.m.wake_latency));
   }
+  e.running->clock += e.m.futex - e.m.futex / 2;
   return woken;
 }
 

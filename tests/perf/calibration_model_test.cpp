@@ -115,9 +115,9 @@ host_facts small_host() {
 
 /// One thread's costs as on a Zen 4 at 3.7 GHz.
 figures one_thread() {
-  return {{"load", of(0.27)},      {"store", of(0.27)},       {"rmw", of(2.22)},        {"fence", of(2.24)},
-          {"pause", of(24.4)},     {"memory", of(120)},       {"system_call", of(163)}, {"block", of(1900)},
-          {"wake_call", of(7812)}, {"wake_latency", of(7310)}};
+  return {{"load", of(0.27)},  {"store", of(0.27)},     {"rmw", of(2.22)},         {"fence", of(2.24)},
+          {"pause", of(24.4)}, {"memory", of(120)},     {"system_call", of(163)},  {"futex", of(163)},
+          {"block", of(1900)}, {"wake_call", of(7812)}, {"wake_latency", of(7310)}};
 }
 
 double off(double is, double should) { return std::abs(std::log(is / should)); }

@@ -19,7 +19,7 @@ inline machine test_machine(unsigned line_size = 64) {
   m.load = m.store = 400;
   m.rmw = 4'500;
   m.memory = 60'000;
-  m.system_call = 150'000;
+  m.system_call = m.futex = 150'000;
   return m;
 }
 

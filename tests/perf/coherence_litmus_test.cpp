@@ -7,6 +7,7 @@
 #include <array>
 #include <atomic>
 #include <functional>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -31,13 +32,15 @@ machine one_that_takes_time() {
   m.load = m.store = 400;
   m.rmw = 4'500;
   m.pause = 12'000;
-  m.system_call = 150'000;
+  m.system_call = m.futex = 150'000;
   return m;
 }
 
 /// What a litmus test has: three words and what was read of them.
 struct litmus {
-  std::atomic<int> x{0}, y{0}, z{0};
+  alignas(128) std::atomic<int> x{0};
+  alignas(128) std::atomic<int> y{0};
+  alignas(128) std::atomic<int> z{0};
   std::array<int, 4> read{};
 };
 using body = std::function<void(litmus&)>;
@@ -274,6 +277,54 @@ TEST(weak_litmus, a_store_that_comes_late_may_be_overwritten_by_an_update_that_d
             l.read[1] = l.x.exchange(2, relaxed);
           }},
          {"01", "20", "21"}, {"00"});
+}
+
+/// What was read by threads that begin up to some hundred ns apart, lines shared by all before, in virtual time.
+outcomes seen_in_time(schedule_kind kind, unsigned reads, const std::vector<body>& bodies) {
+  machine m = one_that_takes_time();
+  m.near = m.far = m.remote = {4'000, 6'000, 12'000, 6'000};
+  outcomes all;
+  for (std::uint64_t seed = 0; seed < schedules; ++seed) {
+    auto words = std::make_unique<litmus>();
+    simulation run(m, static_cast<unsigned>(bodies.size()), {.kind = kind, .seed = seed, .keep_threads = true});
+    run.run(
+        [&](unsigned i) {
+          (void)(words->x.load() + words->y.load() + words->z.load());
+          sleep_until(2'000'000);
+          pass((seed * (7 + 4 * i) % 40) * 1'000);
+          bodies[i](*words);
+        },
+        {}, 1'000'000'000);
+    std::string digits;
+    for (unsigned i = 0; i < reads; ++i) digits += static_cast<char>('0' + words->read[i]);
+    all.insert(digits);
+  }
+  return all;
+}
+
+TEST(timed_litmus, the_store_buffer_is_not_seen) {
+  auto three = store_buffering(relaxed, relaxed);
+  three[1] = [](litmus& l) {
+    l.y.store(1, relaxed);
+    l.read[1] = l.z.load(relaxed);
+  };
+  three.push_back([](litmus& l) {
+    l.z.store(1, relaxed);
+    l.read[2] = l.x.load(relaxed);
+  });
+  auto own_first = store_buffering(relaxed, relaxed);  // a thread sees its own store before anybody else does
+  for (auto& one : own_first)
+    one = [then = one](litmus& l) {
+      then(l);
+      (void)(l.x.load(relaxed) + l.y.load(relaxed));
+    };
+  for (const auto kind : {schedule_kind::none, schedule_kind::varied, schedule_kind::jitter}) {
+    const auto two = seen_in_time(kind, 2, store_buffering(release, acquire));
+    EXPECT_EQ(two.count("00"), 0U);
+    EXPECT_GE(two.size(), 2U) << "the threads never overlapped in time: nothing was tried";
+    EXPECT_EQ(seen_in_time(kind, 3, three).count("000"), 0U);
+    EXPECT_EQ(seen_in_time(kind, 2, own_first).count("00"), 0U);
+  }
 }
 
 }  // namespace

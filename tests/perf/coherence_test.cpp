@@ -26,7 +26,7 @@ machine test_machine(unsigned line_size = 64) {
   m.fence = 6'000;
   m.pause = 12'000;
   m.memory = 60'000;
-  m.system_call = 150'000;
+  m.system_call = m.futex = 150'000;
   m.block = 500'000;
   m.wake = 500'000;
   m.wake_latency = 1'500'000;

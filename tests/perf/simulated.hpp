@@ -20,7 +20,7 @@ inline machine round_machine() {
   m.fence = 6'000;
   m.pause = 12'000;
   m.memory = 60'000;
-  m.system_call = 150'000;
+  m.system_call = m.futex = 150'000;
   m.block = 500'000;
   m.wake = 700'000;
   m.wake_latency = 1'500'000;

@@ -15,12 +15,14 @@ namespace contend::peers {
 /// tbb::combinable: a value per thread, found by hashing the thread's id; sums only while nobody adds.
 class tbb_combinable {
  public:
-  static constexpr contend::facts facts{.name = "tbb_combinable",
-                                        .summary = "oneTBB's combinable: a value per thread, found by its id",
-                                        .guarantees = progress::lock_free,
-                                        .step = rung::sharded,
-                                        .source = "oneTBB " CONTEND_TBB_VERSION,
-                                        .origin = "oneTBB"};
+  static constexpr contend::facts facts{
+      .name = "tbb_combinable",
+      .summary = "oneTBB's combinable: a value per thread, found by its id",
+      .guarantees = progress::lock_free,
+      .step = rung::sharded,
+      .source = "oneTBB " CONTEND_TBB_VERSION,
+      .origin = "oneTBB",
+      .unseen = "its table of threads is in a compiled library, whose accesses the simulation does not see"};
   static constexpr bool sums_alone = true;  ///< sum() may not overlap with add()
 
   explicit tbb_combinable(unsigned) : values_([] { return std::uint64_t{0}; }) {}

@@ -41,13 +41,15 @@ class tbb_spin_rw_mutex : public ::tbb::spin_rw_mutex, public shared_sections<tb
 /// tbb::queuing_rw_mutex: a fair queue of scoped_locks, each spinning on words of its own. No nested reads.
 class tbb_queuing_rw_mutex {
  public:
-  static constexpr contend::facts facts{.name = "tbb_queuing_rw_mutex",
-                                        .summary = "oneTBB's queuing_rw_mutex: readers and writers in one fair queue",
-                                        .admits = admission::fifo,
-                                        .waits = waiting::spin_with_backoff,
-                                        .step = rung::shared_mutex,
-                                        .source = "oneTBB " CONTEND_TBB_VERSION "; Krieger et al. 1993",
-                                        .origin = "oneTBB"};
+  static constexpr contend::facts facts{
+      .name = "tbb_queuing_rw_mutex",
+      .summary = "oneTBB's queuing_rw_mutex: readers and writers in one fair queue",
+      .admits = admission::fifo,
+      .waits = waiting::spin_with_backoff,
+      .step = rung::shared_mutex,
+      .source = "oneTBB " CONTEND_TBB_VERSION "; Krieger et al. 1993",
+      .origin = "oneTBB",
+      .unseen = "its acquire and release are in a compiled library, whose accesses the simulation does not see"};
 
   template <class F>
   requires returns_value<F>

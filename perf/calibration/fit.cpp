@@ -158,8 +158,7 @@ std::optional<double> predicted(const std::string& probe, const machine& on) {
   if (parts[0] == "cas_hand_over") return hand_over(way);
   if (parts[0] == "contended_add") return contended_add_of(way, on);
   if (parts[0] == "false_sharing") return false_sharing_of(way, on);
-  if (parts[0] == "write_to_reader")
-    return shared_period(way) / (1 + std::ceil(held(way) / std::max(ns(on.store), 0.001)));
+  if (parts[0] == "write_to_reader") return ns(on.store);  // overwritten in the store buffer while the line travels
   if (parts[0] == "read_of_written")
     return shared_period(way) / (1 + std::ceil(held(way) / std::max(ns(on.load), 0.001)));
   return std::nullopt;

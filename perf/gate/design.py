@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .model import FAILED, IMPROVEMENT, INCONCLUSIVE, PASS, REGRESSION
-from .statistics import TESTS, bound_rank, hodges_lehmann, interval, p_greater, walsh
+from .statistics import TESTS, bound_rank, hodges_lehmann, interval, means_of_two, p_greater
 
 SLOW, FAST, OPEN = "slow candidate", "fast candidate", "undecided"
 POWER = 0.8  # probability with which the "minimum detectable" slowdown is found
@@ -156,14 +156,14 @@ def most_false(plan: Plan) -> float:
     return 1 - (1 - len(plan.looks) * levels) ** plan.cells
 
 
-def detectable(d: np.ndarray, plan: Plan, draws: int = 400, seed: int = 1) -> float | None:
+def detectable(d: np.ndarray, plan: Plan, draws: int = 200, seed: int = 1) -> float | None:
     """The smallest slowdown (0.10: 10 %) that the plan would call a regression with probability POWER.
 
     The pairs `d` (n,), moved so that they balance at 0, stand for the cell's noise; stages are drawn from them with
     replacement. None where there are too few pairs or no slowdown would do. A draw is found from a shift on that its
     own Walsh averages give, so one set of draws has the whole power curve.
     """
-    if len(d) < plan.first:
+    if len(d) < (plan.first if plan.design == "two_stage" else 5):
         return None
     noise = (d - (hodges_lehmann(d) if plan.test == "signed_rank" else np.median(d))) * math.sqrt(len(d) / (len(d) - 1))
     rng = np.random.default_rng(seed)
@@ -174,9 +174,11 @@ def detectable(d: np.ndarray, plan: Plan, draws: int = 400, seed: int = 1) -> fl
         if k == 0:
             return None
         sample = rng.choice(noise, (draws, n))
-        points = walsh(sample) if plan.test == "signed_rank" else np.sort(sample, axis=-1)
+        points = means_of_two(sample) if plan.test == "signed_rank" else sample
+        middle = points.shape[-1] // 2
+        points = np.partition(points, (k - 1, middle), axis=-1)
         needed = np.maximum(needed, against - points[:, k - 1])
         if against:
-            needed = np.maximum(needed, math.log1p(plan.least) - np.median(points, axis=-1))
+            needed = np.maximum(needed, math.log1p(plan.least) - points[:, middle])
     found = float(np.quantile(needed, POWER))
     return math.expm1(found) if found < FAILED / 4 else None

@@ -43,7 +43,7 @@ def judge(cell: Exact) -> CellVerdict:
         verdict, sentence = IMPROVEMENT, "; ".join(map(words, told))
     else:
         verdict = CHANGED
-        sentence = f"{len(found)} metric{'s' if len(found) > 1 else ''} differ, none judged worse by more than " \
+        sentence = f"{len(found)} metric{'s differ' if len(found) > 1 else ' differs'}, none judged worse by more than " \
                    f"{FLOOR:.0%}: " + "; ".join(map(words, told[:3])) + ("; …" if len(told) > 3 else "")
     main = next((c for c in told if c.metric in JUDGED), None)
     ratio = main.head / main.base if main and main.base and main.head is not None else None if main else 1.0

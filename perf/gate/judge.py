@@ -13,6 +13,7 @@ from .model import (EXIT, FAILED, IMPROVEMENT, INCONCLUSIVE, INVALID, NOT_GATED,
                     VERDICTS, CellVerdict, Control, Measured, Pairs, RunVerdict, Skipped)
 from .statistics import holm, interval, one_way, p_greater
 
+LEAST_PAIRS = 5  # below it nothing is said about noise
 MOST_FAILED = 0.2  # share of pairs that a base may fail in before the cell is not gated
 BASE_FAULTS = ("timeout", "crashed", "check_failed")
 
@@ -41,8 +42,9 @@ def _of_run(cells: list[CellVerdict], control: Control | None, hidden: float | N
     gated = [c for c in cells if c.verdict != NOT_GATED]
     share = f"{hidden:.0%}" if hidden is not None else "none"
     if red:
-        others = f" and {len(red) - 1} more" if len(red) > 1 else ""
-        return REGRESSION, f"{red[0].key.lens}: {red[0].key} is worse: {red[0].sentence}{others}."
+        n = len(red) - 1
+        others = f" {n} more {'cells are' if n > 1 else 'cell is'} worse." if n else ""
+        return REGRESSION, f"{red[0].key.lens}: {red[0].key} is worse: {red[0].sentence}.{others}"
     if control and control.rejected:
         return INVALID, f"The control says that this run cannot be trusted: {control.sentence}."
     if not gated:
@@ -98,7 +100,7 @@ def _two_stage(cells: tuple[Pairs, ...], plan: Plan, with_detectable: bool) -> l
         elif state.estimate is None:
             out.append(_skipped(Skipped(cell.key, "too_few_pairs", f"{len(first)} of {plan.first} pairs.")))
         else:
-            used = fresh if state.rule.startswith("second") else first
+            used = (fresh if state.rule.startswith("second") else first)[: state.pairs]
             out.append(_told(cell, state, used, np.concatenate([first, fresh]), plan, with_detectable))
     return out
 
@@ -142,7 +144,7 @@ def _told(cell: Pairs, state: Decision, used: np.ndarray, every: np.ndarray, pla
     """A decision as a verdict with its sentence."""
     finite = every[np.abs(every) < FAILED / 4]
     sd = float(np.std(finite, ddof=1)) if len(finite) > 1 else None
-    found = detectable(finite, plan) if with_detectable and len(finite) >= plan.first else None
+    found = detectable(finite, plan) if with_detectable else None
     failed = int((used > FAILED / 4).sum())
     ratio, low, high = (_ratio(x) for x in (state.estimate, state.low, state.high))
     verdict = CellVerdict(cell.key, state.verdict, "", None, ratio, low, high, state.level, state.p, state.limit,
@@ -156,10 +158,18 @@ def interval_words(cell: CellVerdict) -> str:
     return f"{cell.ratio:.3f} [{low}, {high}]" if cell.ratio is not None else f"– [{low}, {high}]"
 
 
+def detectable_words(cell: CellVerdict) -> str:
+    """What the noise lets the gate find."""
+    if cell.detectable is not None:
+        return f"{cell.detectable:+.0%} or more would be found {POWER:.0%} of the time"
+    return "too few pairs to say what would be found" if cell.pairs < LEAST_PAIRS else \
+        "no slowdown, however large, would be found"
+
+
 def _sentence(cell: CellVerdict, state: Decision, plan: Plan) -> str:
     if cell.head_failed and cell.ratio is None:
         return f"the head failed in {cell.head_failed} of {cell.pairs} pairs in which the base did not"
-    found = f"{interval_words(cell)}, {cell.pairs} pairs"
+    found = f"{interval_words(cell)}, {cell.pairs} pair{'s' if cell.pairs != 1 else ''}"
     if cell.verdict == REGRESSION:
         return f"{cell.ratio - 1:+.1%} ({found}, p {state.p:.2g} for more than {plan.floor:.1%})"
     if cell.verdict == IMPROVEMENT:
@@ -167,9 +177,7 @@ def _sentence(cell: CellVerdict, state: Decision, plan: Plan) -> str:
     if cell.verdict == PASS:
         return f"a slowdown of {plan.max_slowdown:.0%} is excluded ({found})"
     more = f"; {state.wants} more pairs were wanted" if state.wants else ""
-    least = "no slowdown would have been found" if cell.detectable is None else \
-        f"from {cell.detectable:+.0%} on it would be found {POWER:.0%} of the time"
-    return f"a slowdown of {plan.max_slowdown:.0%} is not excluded ({found}{more}); {least}"
+    return f"a slowdown of {plan.max_slowdown:.0%} is not excluded ({found}{more}); {detectable_words(cell)}"
 
 
 def judge_control(cells: tuple[Pairs, ...], plan: Plan) -> Control:

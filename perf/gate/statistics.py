@@ -80,10 +80,15 @@ def p_greater(d: np.ndarray, shift: float, test: str) -> float:
 
 
 def walsh(d: np.ndarray) -> np.ndarray:
-    """All means of two pairs, each with itself too, ascending; `d` has shape (…, n), the result (…, n(n+1)/2)."""
+    """All means of two pairs, each with itself too, ascending; `d` has shape (n,), the result (n(n+1)/2,)."""
+    return np.sort(means_of_two(d))
+
+
+def means_of_two(d: np.ndarray) -> np.ndarray:
+    """The same in no order, for many samples at once: (…, n) becomes (…, n(n+1)/2)."""
     d = np.asarray(d, float)
     i, j = np.triu_indices(d.shape[-1])
-    return np.sort((d[..., i] + d[..., j]) / 2, axis=-1)
+    return (d[..., i] + d[..., j]) / 2
 
 
 def hodges_lehmann(d: np.ndarray) -> float:

@@ -13,7 +13,10 @@ foreach(folder primitives perf benchmarks)
 endforeach()
 install(FILES ${PROJECT_SOURCE_DIR}/cmake/build_info/contend_build_info.hpp DESTINATION ${include_dir}
   COMPONENT headers)
+# The Python packages keep their places in the tree, too: plots/ and perf/gate/, which reads records with plots/.
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/plots DESTINATION ${CMAKE_INSTALL_DATADIR}/contend COMPONENT programs
+  PATTERN "__pycache__" EXCLUDE PATTERN "*.pyc" EXCLUDE PATTERN ".pytest_cache" EXCLUDE)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/perf/gate DESTINATION ${CMAKE_INSTALL_DATADIR}/contend/perf COMPONENT programs
   PATTERN "__pycache__" EXCLUDE PATTERN "*.pyc" EXCLUDE PATTERN ".pytest_cache" EXCLUDE)
 install(FILES ${PROJECT_SOURCE_DIR}/perf/record/schema.json ${PROJECT_SOURCE_DIR}/perf/record/doctor_schema.json
   DESTINATION ${CMAKE_INSTALL_DATADIR}/contend COMPONENT programs)

@@ -35,7 +35,7 @@ int become_bench(std::vector<std::string> arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  // Everything after these three verbs is contend-bench's own business, its --help too.
+  // Everything after these verbs is the business of the program that is started, its --help too.
   if (argc > 1 && std::string(argv[1]) == "bench") return become_bench({argv + 2, argv + argc});
   if (argc > 1 && std::string(argv[1]) == "simulate") {
     std::vector<std::string> arguments{"--simulate"};
@@ -47,6 +47,7 @@ int main(int argc, char** argv) {
     arguments.insert(arguments.end(), argv + 2, argv + argc);
     return become_bench(std::move(arguments));
   }
+  if (argc > 1 && std::string(argv[1]) == "compare") return contend::record::compare_runs({argv + 2, argv + argc});
 
   CLI::App app{"contend: which lock, queue or counter to use on this machine, measured", "contend"};
   app.set_version_flag("--version", "contend " + std::string(contend::build_info::version) + " (" +
@@ -55,6 +56,7 @@ int main(int argc, char** argv) {
   app.add_subcommand("bench", "Measure primitives across thread counts and write a report");
   app.add_subcommand("simulate", "Count line transfers and false sharing with simulated threads; no hardware needed");
   app.add_subcommand("list", "List the cells that can be measured; --json or --markdown: the catalogue with its facts");
+  app.add_subcommand("compare", "Compare two stored runs, cell by cell; such a comparison does not gate");
   std::string directory = "results/latest";
   bool quiet = false;
   auto* report = app.add_subcommand("report", "Draw the report of a run again");

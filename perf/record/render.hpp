@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: MIT
-// Handing a record to the plotting package.
+// Handing records to the Python packages that draw and compare them.
 #pragma once
 
 #include <filesystem>
+#include <string>
+#include <vector>
 
 namespace contend::record {
 
 /// Runs `python3 -m plots <directory>` with the interpreter that the build found, and waits. Its messages go to
 /// standard error. Returns its exit status, 2 with a sentence if there is no interpreter or no package.
 int render_report(const std::filesystem::path& directory, bool quiet);
+
+/// Runs `python3 -m gate compare <words…>` in the same way, with its output on standard output. Its exit status: 0
+/// whatever it finds, 2 for what it cannot read, 3 where the runs have no cell in common.
+int compare_runs(std::vector<std::string> words);
 
 }  // namespace contend::record

@@ -17,7 +17,8 @@ def changes(cell: Exact) -> tuple[Change, ...]:
         base, head = cell.base.get(name), cell.head.get(name)
         if base != head:
             judged = name in JUDGED
-            found.append(Change(name, cell.units.get(name, ""), base, head, judged and _grew(base, head, name),
+            lost = judged and head is None  # it hung, crashed or was wrong: worse than any number
+            found.append(Change(name, cell.units.get(name, ""), base, head, lost or judged and _grew(base, head, name),
                                 judged and _grew(head, base, name)))
     return tuple(found)
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from . import exact
-from .design import POWER, Decision, Plan, decide, detectable
+from .design import POWER, Decision, Plan, PlanError, decide, detectable
 from .model import (EXIT, FAILED, IMPROVEMENT, INCONCLUSIVE, INVALID, NOT_GATED, NOTHING, OK, PASS, REASONS, REGRESSION,
                     VERDICTS, CellVerdict, Control, Measured, Pairs, RunVerdict, Skipped)
 from .statistics import holm, interval, one_way, p_greater
@@ -19,7 +19,12 @@ BASE_FAULTS = ("timeout", "crashed", "check_failed")
 
 
 def judge(measured: Measured, plan: Plan, with_detectable: bool = True) -> RunVerdict:
-    """The verdict on a run; every output is written from it. `with_detectable`: False saves half a second (the study)."""
+    """The verdict on a run; every output is written from it. `with_detectable`: False saves half a second.
+
+    Raises PlanError where the plan's budget was made for fewer cells.
+    """
+    if len(measured.cells) > plan.cells:  # or the budget would be overspent in silence
+        raise PlanError(f"cells is {plan.cells}, expected at least the number of timed cells, {len(measured.cells)}.")
     judge_all = _single_stage if plan.design == "holm" else _two_stage
     cells = judge_all(measured.cells, plan, with_detectable)
     cells += [exact.judge(cell) for cell in measured.exact]

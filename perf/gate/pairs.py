@@ -87,9 +87,11 @@ def _exact(key: Key, base: Cell, head: Cell, apart: str) -> Exact | Skipped:
     if apart:
         return Skipped(key, "not_comparable", apart)
     values = [{name: metric.value for name, metric in cell.metrics.items()} for cell in (base, head)]
-    if all(v is None for side in values for v in side.values()):
-        why = next(iter(head.details.values()), "") or ", ".join(head.caveats)
-        return Skipped(key, "not_measurable", f"{why}." if why else "")
+    for cell, side, own in ((base, "base", values[0]), (head, "head", values[1])):
+        fault = next((c for c in cell.caveats if c in FAULTS), None)
+        if all(v is None for v in own.values()) and not (side == "head" and fault):
+            why = next(iter(cell.details.values()), "") or ", ".join(cell.caveats)
+            return Skipped(key, fault or "not_measurable", f"In the {side}: {why}." if why else f"In the {side}.")
     units = {name: metric.unit for cell in (base, head) for name, metric in cell.metrics.items()}
     return Exact(key, *values, units)
 

@@ -27,27 +27,20 @@ class Interval(NamedTuple):
     level: float
 
 
-@lru_cache(maxsize=None)
-def signed_rank_counts(n: int) -> np.ndarray:
-    """How many of the 2**n sign patterns give the rank sum t, for t = 0 … n(n+1)/2; shape (n(n+1)/2 + 1,), floats.
-
-    Exact while 2**n < 2**53; beyond that each count is right to 1e-15 of itself.
-    """
-    return _sums(np.arange(1, n + 1))
-
-
 def _sums(weights: np.ndarray) -> np.ndarray:
-    counts = np.zeros(int(weights.sum()) + 1)
-    counts[0] = 1.0
+    """P(the sum of those weights that a fair coin chooses is t), t = 0 … their sum; exact while 2**n < 2**53."""
+    chance = np.zeros(int(weights.sum()) + 1)
+    chance[0] = 1.0
     for weight in weights:
-        counts[weight:] += counts[: len(counts) - weight].copy()
-    return counts
+        chance /= 2
+        chance[weight:] += chance[: len(chance) - weight].copy()
+    return chance
 
 
 @lru_cache(maxsize=None)
 def signed_rank_cdf(n: int) -> np.ndarray:
     """P(T <= t) for t = 0 … n(n+1)/2, when there are no ties; shape (n(n+1)/2 + 1,)."""
-    return np.cumsum(signed_rank_counts(n)) / 2.0**n
+    return np.cumsum(_sums(np.arange(1, n + 1)))
 
 
 def signed_rank(d: np.ndarray, shift: float = 0.0) -> float:
@@ -64,7 +57,7 @@ def signed_rank(d: np.ndarray, shift: float = 0.0) -> float:
     below = int(doubled[x < 0].sum())
     if len(np.unique(doubled)) == len(x):
         return float(signed_rank_cdf(len(x))[below // 2])
-    return float(min(1.0, _sums(doubled)[: below + 1].sum() / 2.0 ** len(x)))
+    return float(min(1.0, _sums(doubled)[: below + 1].sum()))
 
 
 def sign_test(d: np.ndarray, shift: float = 0.0) -> float:

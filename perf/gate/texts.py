@@ -117,7 +117,7 @@ def _cell_markdown(text: str) -> str:
 
 def markdown(run: RunVerdict, most: int = MARKDOWN_MOST) -> str:
     """A job summary, worst first; cells that pass are counted, not listed. At most `most` bytes, and says what it cut."""
-    lines = [f"## contend gate: {HEADLINES[run.verdict]}", "", _cell_markdown(run.sentence), "",
+    lines = [f"## contend {run.measured.kind}: {HEADLINES[run.verdict]}", "", _cell_markdown(run.sentence), "",
              f"Base `{_code(str(run.measured.base))}`, head `{_code(str(run.measured.head))}`: {tally(run)}."]
     if run.control:
         lines += ["", f"Control: {_cell_markdown(run.control.sentence)}."]
@@ -156,13 +156,14 @@ def _row(cell: CellVerdict) -> str:
 
 def junit(run: RunVerdict) -> str:
     """One test case per cell: a failure for a regression; skipped where there is no verdict, so that no CI counts it as
-    passed. An invalid or empty run is an error of its own case."""
+    passed. An invalid or empty run is an error of its own case. Stored runs do not gate: no failure, no error."""
     counted = run.counted()
-    broken = run.verdict in ("invalid", "nothing_compared", "inconclusive")
+    gates = run.measured.kind == "gate"
+    broken = gates and run.verdict in ("invalid", "nothing_compared", "inconclusive")
     skipped = counted[INCONCLUSIVE] + counted[NOT_GATED]
-    root = ET.Element("testsuites", name="contend gate")
-    suite = ET.SubElement(root, "testsuite", name=_xml(f"contend gate {run.measured.base} against {run.measured.head}"),
-                          tests=str(len(run.cells) + 1), failures=str(counted[REGRESSION]), errors=str(int(broken)),
+    root = ET.Element("testsuites", name=f"contend {run.measured.kind}")
+    suite = ET.SubElement(root, "testsuite", name=_xml(f"contend {run.measured.kind} {run.measured.base} against {run.measured.head}"),
+                          tests=str(len(run.cells) + 1), failures=str(counted[REGRESSION] if gates else 0), errors=str(int(broken)),
                           skipped=str(skipped))
     properties = ET.SubElement(suite, "properties")
     for name, value in (("base", run.measured.base), ("head", run.measured.head), ("verdict", run.verdict),
@@ -174,7 +175,7 @@ def junit(run: RunVerdict) -> str:
     for cell in sorted(run.cells, key=lambda c: (VERDICTS.index(c.verdict), c.key)):
         case = ET.SubElement(suite, "testcase", classname=_xml(f"{cell.key.lens}.{cell.key.family}"),
                              name=_xml(str(cell.key)))
-        if cell.verdict == REGRESSION:
+        if cell.verdict == REGRESSION and gates:
             ET.SubElement(case, "failure", message=_xml(cell.sentence), type=REGRESSION)
         elif cell.verdict in (INCONCLUSIVE, NOT_GATED):
             ET.SubElement(case, "skipped", message=_xml(f"{WORDS[cell.verdict]}: {cell.sentence}"))

@@ -141,6 +141,25 @@ def test_simulated_cells_are_exact(tmp_path, documents):
     assert run.verdict == "regression" and run.exit_code == 0  # it is told; stored runs do not gate
 
 
+def test_a_simulated_head_that_hangs_is_worse_and_a_base_that_hung_is_not_compared(tmp_path, documents):
+    base, head = (with_simulation(d) for d in documents)
+    for document, i in ((head, -1), (base, -2)):
+        document["cells"][i]["metrics"]["ns_per_op"]["value"] = None
+        document["cells"][i]["caveats"] = ["timeout"]
+    measured = compared(tmp_path, base, head)
+    assert [s.reason for s in measured.skipped if s.key.lens == "coherence"] == ["timeout"]
+    found = judge(measured, Plan(len(measured.cells), design="holm")).cells[0]
+    assert found.verdict == "regression" and found.sentence == "ns_per_op 20 → none"
+
+
+def test_no_ci_fails_on_the_junit_file_of_stored_runs(tmp_path, documents):
+    from gate import texts
+    base, head = (with_simulation(d, ns) for d, ns in zip(documents, (10.0, 50.0)))
+    measured = compared(tmp_path, base, head)
+    text = texts.junit(judge(measured, Plan(len(measured.cells), design="holm")))
+    assert 'failures="0" errors="0"' in text and "<failure" not in text and "REGRESSION: ns_per_op 10 → 50" in text
+
+
 @pytest.mark.parametrize("differs, words", [
     (dict(compiler="clang"), "compiler"), (dict(line_size=128), "line size"), (dict(seed=3), "seed"),
     (dict(model_version="2"), "version of the model"), (dict(machine={"name": "spr"}), "machine description")])

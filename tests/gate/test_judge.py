@@ -7,6 +7,7 @@ import cases
 import numpy as np
 import pytest
 from gate import exact
+from gate.design import PlanError
 from gate.judge import judge
 from gate.model import REASONS, Exact, Key, Pairs, Skipped
 
@@ -147,6 +148,12 @@ def test_pairs_that_are_missing_on_both_sides():
     assert one([1.0] * 4, [1.0] * 4, stage=[1] * 4).reason == "too_few_pairs"
 
 
+def test_a_budget_for_fewer_cells_is_refused():
+    measured, plan = cases.gate(CLEAN)
+    with pytest.raises(PlanError, match="cells is 29, expected at least the number of timed cells, 30"):
+        judge(measured, replace(plan, cells=29))
+
+
 def test_flat_pairs_pass():
     assert one([1.0] * 50, [1.0] * 50).verdict == "pass"
 
@@ -185,7 +192,10 @@ def test_counts_that_only_explain_are_told_but_not_judged():
     found = exact.judge(Exact(key, {"spins_per_op": 1.0, "ns_per_op": 5.0}, {"spins_per_op": 90.0, "ns_per_op": 5.0}, {}))
     assert found.verdict == "changed" and "spins_per_op 1 → 90" in found.sentence
     gone = exact.judge(Exact(key, {"ns_per_op": 5.0}, {"ns_per_op": None}, {}))
-    assert gone.verdict == "changed" and gone.ratio is None and "5 → none" in gone.sentence
+    assert gone.verdict == "regression" and gone.ratio is None and "5 → none" in gone.sentence  # it hung or crashed
+    came = exact.judge(Exact(key, {"ns_per_op": None}, {"ns_per_op": 5.0}, {}))
+    assert came.verdict == "changed"
+    assert exact.judge(Exact(key, {"latency_p99": 5.0}, {"latency_p99": None}, {})).verdict == "changed"
 
 
 def test_a_simulated_regression_turns_the_run_red_without_a_timed_cell():

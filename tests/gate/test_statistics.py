@@ -117,6 +117,13 @@ def test_intervals_cover_as_often_as_they_say():
     assert found.level == pytest.approx(1 - 2 * 25 / 1024)
 
 
+def test_many_pairs_are_no_trouble():
+    d = np.random.default_rng(3).normal(0.02, 1, 1100)
+    expected = stats.wilcoxon(d, alternative="greater", mode="approx").pvalue
+    assert signed_rank(d) == pytest.approx(expected, rel=0.01)
+    assert signed_rank_cdf(1100)[-1] == pytest.approx(1)
+
+
 def test_holm_as_in_the_usual_example():
     # Four p-values at level 0.05: the two smallest are rejected (0.005 <= 0.05/4, 0.01 <= 0.05/3, 0.03 > 0.05/2).
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])

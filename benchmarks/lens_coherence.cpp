@@ -61,7 +61,7 @@ simulation_plan::simulation_plan(const options& asked)
           fmt::format("--threads: {} is no number of simulated threads; expected 1 to {}, the cores of '{}'", n,
                       machine_.cores, machine_.name));
   if (const std::string why = why_it_cannot_simulate(program_); !why.empty())
-    throw usage_error((asked.only_simulates() ? "" : "--lens coherence: ") + why);
+    throw usage_error((asked.verb == "contend simulate" ? "" : "--lens coherence: ") + why);
 }
 
 ordered_json simulation_plan::request(const std::vector<unsigned>& threads) const {

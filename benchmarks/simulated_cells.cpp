@@ -52,42 +52,55 @@ struct begun {
 };
 
 /// How much is simulated: a rule that knows only the simulation itself, so that every host stops at the same step.
+/// It is enough after least_time with least_done operations, least_moves of each thread, and, if it is to be warm,
+/// lines that nobody had touched before in one of `cold` operations at most: a buffer's first round would be taken for
+/// all of them. After most_accesses it is enough with few_done operations and few_moves, warm or not; after
+/// all_accesses, or most_time, whatever has come.
 struct length {
-  std::uint64_t least_done, most_accesses;
+  std::uint64_t least_done, few_done;    // operations of all threads
+  std::uint64_t least_moves, few_moves;  // of each thread, steps that came to an end
+  bool to_be_warm;
+  std::uint64_t most_accesses, all_accesses;
   picoseconds least_time, most_time;
 };
-constexpr length warm_up{0, 400'000, 10 * us, 5'000 * us};
+constexpr length warm_up{0, 0, 8, 1, true, 400'000, 1'000'000, 10 * us, 5'000 * us};
 length measured_part(unsigned threads) {
-  return {std::max<std::uint64_t>(3'000, 48 * threads), 800'000, 40 * us, 50'000 * us};
+  return {
+      std::max<std::uint64_t>(3'000, 48 * threads), threads, 0, 0, false, 800'000, 10'000'000, 40 * us, 50'000 * us};
 }
 
-/// Sleeps in slices until it was long enough. To be warm every thread must have moved, and lines that nobody has
-/// touched before must be rare (one in `cold` operations), or a buffer's first round would be taken for all of them.
-void wait_for(const length& enough, coherence::simulation& all, simulated_watch& watch, bool to_be_warm) {
+/// Sleeps in slices until it was long enough.
+void wait_for(const length& enough, coherence::simulation& all, simulated_watch& watch) {
   constexpr std::uint64_t cold = 64;
+  const auto moves = [](const simulated_thread& t) { return t.counts.done + t.counts.failed; };
   const picoseconds start = coherence::now();
-  std::uint64_t accesses = 0, done = 0, lines = 0;
-  std::vector<std::uint64_t> before;
+  std::uint64_t accesses = 0, done_at_start = 0, done = 0, lines = 0;
+  std::vector<std::uint64_t> moves_at_start;
   {
     const coherence::outside here;
     accesses = all.model().counts().accesses;
-    for (const auto& t : watch.threads) before.push_back(t.counts.done);
+    for (const auto& t : watch.threads) {
+      moves_at_start.push_back(moves(t));
+      done_at_start += t.counts.done;
+    }
+    done = done_at_start;
   }
   for (picoseconds slice = 5 * us;; slice = std::max(slice, (coherence::now() - start) / 8)) {
     coherence::sleep_until(coherence::now() + slice);
     const coherence::outside here;
     const picoseconds gone = coherence::now() - start;
-    bool all_moved = true;
     const std::uint64_t done_before = std::exchange(done, 0);
     const std::uint64_t lines_before = std::exchange(lines, all.model().lines().size());
+    std::uint64_t least = ~std::uint64_t{0};
     for (std::size_t i = 0; i < watch.threads.size(); ++i) {
-      const std::uint64_t more = watch.threads[i].counts.done - before[i];
-      done += more;
-      all_moved = all_moved && more + watch.threads[i].counts.failed >= 8;
+      done += watch.threads[i].counts.done;
+      least = std::min(least, moves(watch.threads[i]) - moves_at_start[i]);
     }
-    if (gone >= enough.most_time || all.model().counts().accesses - accesses >= enough.most_accesses) return;
-    if (gone >= enough.least_time && done >= enough.least_done &&
-        (!to_be_warm || (all_moved && (lines - lines_before) * cold <= done - done_before)))
+    const std::uint64_t seen = all.model().counts().accesses - accesses;
+    const bool warm = !enough.to_be_warm || (lines - lines_before) * cold <= done - done_before;
+    if (gone >= enough.most_time || seen >= enough.all_accesses) return;
+    if (seen >= enough.most_accesses && done - done_at_start >= enough.few_done && least >= enough.few_moves) return;
+    if (gone >= enough.least_time && done - done_at_start >= enough.least_done && least >= enough.least_moves && warm)
       return;
   }
 }
@@ -130,14 +143,14 @@ ordered_json simulate(const cell& what, const setting& how) {
   };
   all.run([&](unsigned i) { state->run(i, watch); },
           [&] {
-            wait_for(warm_up, all, watch, true);
+            wait_for(warm_up, all, watch);
             {
               const coherence::outside here;
               all.model().reset_counts();
               note(at_begin);
               watch.measuring = true;
             }
-            wait_for(measured_part(what.threads), all, watch, false);
+            wait_for(measured_part(what.threads), all, watch);
             {
               const coherence::outside here;
               watch.measuring = false;

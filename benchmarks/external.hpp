@@ -21,21 +21,13 @@
 
 namespace contend::bench {
 
-/// A name that can be a template argument.
-template <std::size_t n>
-struct fixed_name {
-  char text[n]{};
-  constexpr fixed_name(const char (&literal)[n]) {  // NOLINT: a literal stands for itself
-    for (std::size_t i = 0; i < n; ++i) text[i] = literal[i];
-  }
-};
-
-/// A primitive without facts of its own, under the name of its header.
-template <class T, fixed_name name>
+/// A primitive without facts of its own, under the name of its header, Name::text. (A type, not a literal: compilers and
+/// demanglers spell literals differently, and then the simulation cannot name the primitive's fields.)
+template <class T, class Name>
 class named : public T {
  public:
   using T::T;
-  static constexpr contend::facts facts{.name = std::string_view(name.text),
+  static constexpr contend::facts facts{.name = Name::text,
                                         .summary = "a primitive from outside the catalogue; it states no facts"};
 };
 
@@ -66,13 +58,13 @@ void add_by_contract(matrix& all) {
   }
 }
 
-/// add_by_contract<T>, under T's own name if it has facts, else under `name`.
-template <class T, fixed_name name>
+/// add_by_contract<T>, under T's own name if it has facts, else under Name::text.
+template <class T, class Name>
 void add_external(matrix& all) {
   if constexpr (described<T>)
     add_by_contract<T>(all);
   else
-    add_by_contract<named<T, name>>(all);
+    add_by_contract<named<T, Name>>(all);
 }
 
 }  // namespace contend::bench

@@ -21,14 +21,16 @@ function(contend_add_bench target header)
 // Made by contend_add_bench().
 #include "@header@"
 #include "benchmarks/external.hpp"
+struct contend_name_of_header {
+  static constexpr std::string_view text = "@name@";
+};
+constexpr auto contend_extend = contend::bench::add_external<@arg_TYPE@, contend_name_of_header>;
 #if defined(CONTEND_PLATFORM_VIRTUAL)
 #include "benchmarks/simulated_cells.hpp"
-int main() { return contend::bench::serve_simulations(contend::bench::add_external<@arg_TYPE@, "@name@">); }
+int main() { return contend::bench::serve_simulations(contend_extend); }
 #else
 #include "benchmarks/suite.hpp"
-int main(int argc, char** argv) {
-  return contend::bench::run_suite(argc, argv, contend::bench::add_external<@arg_TYPE@, "@name@">);
-}
+int main(int argc, char** argv) { return contend::bench::run_suite(argc, argv, contend_extend); }
 #endif
 ]])
   add_executable(${target} ${source})

@@ -54,6 +54,10 @@ foreach(program contend contend-bench contend-bench-simulated)
   endif()
 endforeach()
 
+set(contend_simulates FALSE)
+if(TARGET contend_bench_simulated)
+  set(contend_simulates TRUE)
+endif()
 configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/contendConfig.cmake.in
   ${PROJECT_BINARY_DIR}/contendConfig.cmake INSTALL_DESTINATION ${package_dir})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/contendConfigVersion.cmake COMPATIBILITY SameMinorVersion)

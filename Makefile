@@ -49,7 +49,7 @@ speed: ## how fast the apparatus itself is: its loop, its start, its report, the
 .PHONY: test
 test: ## build everything and run the tests
 	@cmake/setup.sh build test
-	@cmake/build.sh release test --label-exclude stress
+	@cmake/build.sh release test --label-exclude 'stress|long'
 
 .PHONY: test-pmu
 test-pmu: ## count on an emulated machine that has a PMU, and on one that has none

@@ -21,8 +21,8 @@
 
 namespace contend::bench {
 
-/// A primitive without facts of its own, under the name of its header, Name::text. (A type, not a literal: compilers and
-/// demanglers spell literals differently, and then the simulation cannot name the primitive's fields.)
+/// A primitive without facts of its own, under the name of its header, Name::text. (A type, not a literal: compilers
+/// and demanglers spell literals differently, and then the simulation cannot name the primitive's fields.)
 template <class T, class Name>
 class named : public T {
  public:

@@ -107,6 +107,7 @@ class Grid:
                                    (WIDTH - self.left - RIGHT) / self.width,
                                    (height - TOP - self.bottom) / self.total])
         ax.set_gid(f"panel{i}")
+        ax.patch.set_visible(False)
         label = ax.set_title(title, loc="left", y=1.0, pad=5)  # a given y spares matplotlib the search for one
         label.set_gid(TITLE)
         trim = TOP - 0.09

@@ -278,7 +278,8 @@ def _line(entry: Any, where: str) -> Line:
     numbers = (_number(entry, f"{key}_per_op", where)
                for key in ("line_transfers", "invalidations", "upgrades", "true_sharing", "false_sharing"))
     return Line(_get(entry, "label", str, where), _get(entry, "object", str, where), size, *numbers, tuple(fields),
-                tuple(touched), tuple(sites), _optional(entry, "threads_not_shown", int, where) or 0)
+                tuple(touched), tuple(sites),
+                *(_optional(entry, key, int, where) or 0 for key in ("threads_not_shown", "sites_not_shown")))
 
 
 def _ranges(holder: dict, key: str, size: int, where: str) -> tuple[tuple[int, int], ...]:

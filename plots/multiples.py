@@ -110,6 +110,7 @@ def series_of(record: Record, kind: Kind, cells: list[Cell]) -> list[Series]:
     return found
 
 
+STRETCH = 3  # how many times longer than what was measured an axis may be to hold what was simulated beside it
 FLAT = 6  # a panel that would fill less than 1/FLAT of the shared axis gets a shorter one
 
 
@@ -132,8 +133,11 @@ class Limits(NamedTuple):
         return round(max(self.longest, *self.tops.values()) / self.tops[key]) if key in self.tops else 1
 
 
-def family_limits(record: Record, keys: list[PanelKey]) -> Limits:
-    """The throughput axis of a family, from its competing primitives: ceilings may leave the frame."""
+def family_limits(record: Record, keys: list[PanelKey], beside: dict[PanelKey, float] | None = None) -> Limits:
+    """The throughput axis of a family, from its competing primitives: ceilings may leave the frame.
+
+    `beside`: panel -> what its axis should also hold, as far as STRETCH allows it.
+    """
     spans = {}
     for key in keys:
         if len({cell.threads for cell in record.panels[key]}) == 1:
@@ -151,6 +155,8 @@ def family_limits(record: Record, keys: list[PanelKey]) -> Limits:
         if spans[key][1] * FLAT < top or not top:
             top = spans[key][1]
         tops[key] = top
+    wanted = {top: max((beside or {}).get(key, 0.0) for key in tops if tops[key] == top) for top in tops.values()}
+    tops = {key: max(top, min(STRETCH * top, wanted[top])) for key, top in tops.items()}
     return Limits(min(low for low, _ in spans.values()), max(high for _, high in spans.values()), tops)
 
 
@@ -193,7 +199,7 @@ def _leaving(kind: Kind, series: list[Series], top: float | None) -> str:
     names = [s.look.label for s in series if top and kind.machine and not s.ceiling
              and any(v.value is not None and v.value > 1.06 * top for v in s.values)]
     many = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return f"Above the frame (see the log axis): {', '.join(short(n, 22) for n in names[:3])}{many}." if names else ""
+    return f"Above the frame (see the log axis): {', '.join(short(n, 40) for n in names[:3])}{many}." if names else ""
 
 
 def _say(kind: Kind, name: str, point: Value) -> str:
@@ -250,9 +256,11 @@ def draw_lines(ax: Axes, record: Record, kind: Kind, key: PanelKey, series: list
         still = kind.scale == "events" and bool(kind.machine) and all(v.value in (0, None) for v in s.values)
         ax.plot(x, nan, color=s.look.color, marker=s.look.marker, markersize=4.2, linewidth=1.3,
                 linestyle=s.look.line, **edge(s.look), gid=f"line{s.look.index}", zorder=2.5 if still else 3,
-                markevery=[len(x) - 1] if still else None)
-        if still:  # many do nothing at all: one marker says it
-            spots.append((s.look.index, x[-1], 0.0, f"{s.look.label}: 0 throughout"))
+                markevery=[len(x) - 1] if still else None, clip_on=kind.scale in ("counts", "ratio"))  # other axes hold all
+        if kind.scale == "events" and kind.machine:  # of dozens of strips: one title for a line, not one for each marker
+            points = ", ".join(f"{kind.text(v.value)} at {v.threads}" for v in s.values if v.value is not None)
+            said = "0 throughout" if still else f"{points} thread{'s' if x[-1] > 1 else ''}"
+            spots.append((s.look.index, math.nan, math.nan, f"{s.look.label}: {said}"))
             continue
         spots += [(s.look.index, v.threads, v.value, _say(kind, s.look.label, v)) for v in s.values if v.value is not None]
     return spots

@@ -80,10 +80,10 @@ def build(record: Record, rendered: dict[str, Rendered]) -> str:
     return template.render(
         record=record, run=record.run, env=record.environment, columns=columns, advice=advice.advice,
         terms=advice.TERMS, marks=MARKS, close=verdict.CLOSE, unfair=verdict.UNFAIR,
-        verdicts=[_verdict(judged, v) for v in verdict.judge(judged)], judged=judged,
+        verdicts=[{**_verdict(judged, v), **_beyond(record, v.family)} for v in verdict.judge(judged)], judged=judged,
         outcomes=[(o, _claim_threads(o)) for o in claims.evaluate_all(record)],
         foretold=[(o, _claim_threads(o)) for o in claims.evaluate_all(view)] if view else [],
-        simulated=_simulation(record), site_number=predicted.site_number, number=events.number,
+        simulated=_simulation(record), with_numbers=_with_numbers(record.timed), places=byte_map.PLACES, site_number=predicted.site_number, number=events.number,
         quiet=predicted.shared_caveats(view), always=simulated.ALWAYS, foretold_words=FORETOLD,
         families=[_family(record, family, rendered.get(family, Rendered()), levels["places"])
                   for family in record.families],
@@ -203,7 +203,13 @@ def _simulation(record: Record) -> dict[str, Any] | None:
     return {"about": about, "machine": about.name if about else "an unnamed machine",
             "trust": predicted.trust(about) if about else "", "figures": predicted.figures(about) if about else [],
             "here": predicted.against_measured(record), "columns": columns, "rows": predicted.rows(view, columns),
-            "most": max(c.threads for c in view.timed), "cells": len(view.timed)}
+            "most": max(c.threads for c in view.timed), "cells": _with_numbers(view.timed),
+            "without": len(view.timed) - _with_numbers(view.timed)}
+
+
+def _with_numbers(cells: list[Cell]) -> int:
+    """How many of the cells have a number."""
+    return sum(any(m.value is not None for m in cell.metrics.values()) for cell in cells)
 
 
 def _verdict(record: Record, found: verdict.FamilyVerdict) -> dict[str, Any]:
@@ -215,6 +221,12 @@ def _verdict(record: Record, found: verdict.FamilyVerdict) -> dict[str, Any]:
     for row in found.rows:
         workloads.setdefault(row.key.workload, []).append(row)
     return {"family": found.family, "threads": found.threads, "leads": leads, "workloads": workloads}
+
+
+def _beyond(record: Record, family: str) -> dict[str, Any]:
+    """Who is predicted to lead where this machine has not enough processors, and how far that can be trusted."""
+    about = record.simulated.simulation if record.simulated else None
+    return {"beyond": predicted.beyond(record, family), "trust": predicted.trust(about, family) if about else ""}
 
 
 def _claim_threads(outcome: claims.Outcome) -> list[tuple[int, str, claims.Point | None]]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from . import style
-from .events import number
+from . import style, verdict
 from .record import Cell, Fidelity, Record, Simulation
 
 # Column of the table of simulated cells: heading, metric, what the heading means.
@@ -151,6 +150,46 @@ def against_measured(record: Record, family: str | None = None) -> Compared | No
     return Compared(len(errors), Fidelity(middle, agree / total if total else None))
 
 
+class Lead(NamedTuple):
+    """At `first` to `last` threads `best` is predicted to be close to the fastest most often; its numbers are `last`'s."""
+
+    first: int
+    last: int
+    best: verdict.AllRounder
+
+
+def beyond(record: Record, family: str) -> dict[str, list[Lead]]:
+    """Group -> who is predicted to lead with more threads than this machine has processors, by rising thread count.
+
+    {} where nothing was measured beside it, where the number of processors is unknown, or where the record does not say
+    which machine was simulated.
+    """
+    view = record.simulated
+    cpus = len(record.environment["topology"].get("available_cpus") or [])
+    if view is None or not record.timed or not cpus or not (view.simulation and view.simulation.machine.get("name")):
+        return {}
+    cases: dict[tuple[str, int], list[list[Cell]]] = {}
+    for key in (key for key in view.panels if key.family == family):
+        together: dict[tuple[str, int], list[Cell]] = {}
+        for cell in view.panels[key]:
+            if cell.threads > cpus:
+                group = view.primitives[family, cell.primitive].group
+                together.setdefault((group, cell.threads), []).append(cell)
+        for at, cells in together.items():
+            cases.setdefault(at, []).append(cells)
+    found: dict[str, list[Lead]] = {}
+    for (group, n), members in sorted(cases.items(), key=lambda item: item[0][1]):
+        best = verdict.all_rounder(view, members)
+        if best is None:
+            continue
+        leads = found.setdefault(group, [])
+        if leads and leads[-1].best.primitive == best.primitive:
+            leads[-1] = Lead(leads[-1].first, n, best)
+        else:
+            leads.append(Lead(n, n, best))
+    return found
+
+
 def shared_caveats(view: Record | None) -> dict[str, str]:
     """Caveat -> sentence of what all simulated cells with a number have in common, to be said once.
 
@@ -190,5 +229,7 @@ def _number(cell: Cell, name: str) -> tuple[float | None, str]:
 
 
 def site_number(value: float | None) -> str:
-    """Misses per operation of one place in the source."""
-    return "–" if value is None else number(value)
+    """Misses per operation of one place in the source: decimals that can be compared down a column."""
+    if value is None:
+        return "–"
+    return style.si(value) if value == 0 or value >= 0.001 else "< 0.001"

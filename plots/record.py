@@ -164,7 +164,8 @@ class Site(NamedTuple):
 class Line:
     """A simulated cache line that missed: what lies on it and who touched which of its `size` bytes.
 
-    Counts are per operation of the cell. `threads_not_shown`: how many more threads than `touched` has touched it.
+    Counts are per operation of the cell. `threads_not_shown`: how many more threads than `touched` has touched it;
+    `sites_not_shown`: how many more places than `sites` has missed on it.
     """
 
     label: str
@@ -179,6 +180,7 @@ class Line:
     touched: tuple[Touched, ...]
     sites: tuple[Site, ...]
     threads_not_shown: int = 0
+    sites_not_shown: int = 0
 
 
 class Fidelity(NamedTuple):

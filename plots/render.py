@@ -44,7 +44,7 @@ class Rendered:
 def render(record: Record, family: str, number: int, files: bool) -> Rendered:
     """All figures of one family ('' for those of the machine); `number` keeps its ids and classes apart."""
     out = Rendered()
-    sheet = Sheet(f"k{number}_")
+    sheet = Sheet(chr(ord("A") + number) if number < 26 else f"K{number}_")  # a page has thirty thousand of these names
     count = 0
     for drawing in figures.draw(record, family):
         pictures: dict = {}

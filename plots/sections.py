@@ -67,12 +67,30 @@ def banner(record: Record) -> dict[str, Any] | None:
 
 
 def known_for_all(record: Record) -> dict[str, str]:
-    """Caveat -> sentence of what all counter trials have in common, so that no cell needs to repeat it."""
+    """Caveat -> sentence of what all counter trials have in common, so that no cell needs to repeat it.
+
+    Where nothing was counted at all, which events this processor lacks is no cell's affair either.
+    """
     found = banner(record)
     if found:
         sentence = f"{found['reason']}; {found['cure']}" if found["cure"] else found["reason"]
-        return {found["caveat"]: sentence} if found["caveat"] else {}
-    cells = [c for c in record.counted.values() if any(m.value is not None for m in c.metrics.values())]
+        lacking = in_common([c for c in record.counted.values() if "event_unsupported" in c.caveats])
+        why = {found["caveat"]: sentence} if found["caveat"] else {}
+        return why | {name: text for name, text in lacking.items() if name == "event_unsupported"}
+    return in_common([c for c in record.counted.values() if _has_number(c)])
+
+
+def of_the_run(record: Record) -> set[str]:
+    """Caveats of the whole run that every measured cell repeats word for word: they stand at the top of the page."""
+    return set(in_common([c for c in record.timed if _has_number(c)])) & set(record.environment["caveats"])
+
+
+def _has_number(cell: Cell) -> bool:
+    return any(m.value is not None for m in cell.metrics.values())
+
+
+def in_common(cells: list[Cell]) -> dict[str, str]:
+    """Caveat -> sentence of what all of the cells have, with the same words; {} without cells."""
     said: dict[str, set[str]] = {}
     for cell in cells:
         for name in cell.caveats:
@@ -117,7 +135,7 @@ def level_table(record: Record, keys: list[PanelKey], places: dict) -> dict[str,
 def table_rows(record: Record) -> list[tuple[Cell, list[tuple[str, str | None]]]]:
     """The lines of the table of all cells, with their caveats: counter trials stand in the row of the timed cell."""
     timed = {(c.family, c.name, c.placement) for c in record.timed}
-    quiet = known_for_all(record)
+    quiet, whole = known_for_all(record), of_the_run(record)
     found = []
     for cell in record.cells:
         if cell.lens == COHERENCE:
@@ -126,7 +144,7 @@ def table_rows(record: Record) -> list[tuple[Cell, list[tuple[str, str | None]]]
         if cell.lens == "counters" and at in timed:
             continue
         beside = record.counted.get(at) if cell.lens == "time" else None
-        more = [c for c in beside.caveats if c not in cell.caveats and c not in quiet] if beside else []
-        said = [(c, cell.details.get(c)) for c in cell.caveats]
+        more = [c for c in beside.caveats if c not in cell.caveats and c not in quiet and c not in whole] if beside else []
+        said = [(c, cell.details.get(c)) for c in cell.caveats if c not in whole]
         found.append((cell, said + [(c, beside.details.get(c)) for c in more]))
     return found

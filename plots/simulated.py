@@ -18,7 +18,6 @@ STRIPS = (
     Shown(ALWAYS, "line transfers per operation", "line transfers"),
     Shown("false_sharing_per_op", "false sharing per operation", "false sharing"),
     Shown("true_sharing_per_op", "true sharing per operation", "true sharing"),
-    Shown("invalidations_per_op", "invalidations per operation", "invalidations"),
     Shown("upgrades_per_op", "upgrades per operation", "upgrades"),
     Shown("failed_cas_per_op", "failed compare-and-swaps per operation", "failed CAS", 0.01),
     Shown("spins_per_op", "spins per operation", "spins", 0.1),
@@ -58,12 +57,14 @@ def paired(record: Record, family: str, workload: str) -> list[tuple[PanelKey | 
 class Axes:
     """The throughput axes of one family, of what was measured and of what is simulated: the same for both of a pair.
 
-    Linear: the measured panel's axis, which lines that go on to 64 threads may leave; log: it holds both.
+    Linear: the measured panel's axis, up to STRETCH times as long where that is needed to hold most of what is predicted
+    for the same thread counts; lines that go on to 64 threads may leave it. Log: it holds both.
     """
 
     def __init__(self, record: Record, family: str):
         self.record, self.view = record, record.simulated
-        self.measured = family_limits(record, [key for key in record.panels if key.family == family])
+        keys = [key for key in record.panels if key.family == family]
+        self.measured = family_limits(record, keys, {key: _together(record, key) for key in keys} if self.view else {})
         self.predicted = None
         if self.view is None:
             return
@@ -88,6 +89,16 @@ class Axes:
         numbers += [v for limits in known for v in (limits.low, limits.high) if v > 0]
         span = (min(numbers), max(numbers)) if numbers else None
         return self.measured._replace(span=span), self.predicted._replace(span=span)
+
+
+def _together(record: Record, key: PanelKey) -> float:
+    """Up to where three of four lines of its simulated panel go at a measured panel's own thread counts; 0 without."""
+    twin = record.simulated.counterpart(key)
+    counts = {cell.threads for cell in record.panels[key]}
+    series = series_of(record.simulated, THROUGHPUT, record.simulated.panels[twin]) if twin else []
+    highest = sorted(max((p.value for p in s.values if p.value and p.threads in counts), default=0.0)
+                     for s in series if not s.ceiling)
+    return highest[(3 * len(highest) + 3) // 4 - 1] if highest else 0.0
 
 
 def _numbers(source: Record, keys: list[PanelKey]) -> list[float]:

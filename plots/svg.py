@@ -2,6 +2,7 @@
 """Cuts a drawn figure into one small SVG per panel that takes its neutral colours and its font from the page."""
 from __future__ import annotations
 
+import math
 import re
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field
@@ -19,14 +20,21 @@ _WHOLE = re.compile(r"(\d)\.0\b")
 _PATH_SPACE = re.compile(r" ?([A-Za-z]) ?")
 _HREF = "{http://www.w3.org/1999/xlink}href"
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
+_STROKE = re.compile(r"M-?[\d.]+ -?[\d.]+L-?[\d.]+ -?[\d.]+")
 _POINT = re.compile(r"([ML])(-?[\d.]+) (-?[\d.]+)")
-HATCH_GROUP = "hatch"  # gid of a hatch: the same in all panels of a size, so it becomes a shape that is written once
+# gids of paths that are the same in many pictures and become shapes that are written once: a panel's hatch, in whole
+# points, and the lines between the bytes of a byte map.
+HATCH_GROUP, BYTES_GROUP = "hatch", "bytes"
+_SHARED = {HATCH_GROUP: 0, BYTES_GROUP: 1}  # decimals of their points
 _GROUP = re.compile(r"^(band|line|dot)(\d+)$")
 TITLE = "panel-title"  # gid of what the page says in words above the picture, and therefore leaves out of it
 
 
 class Hint(NamedTuple):
-    """What to say on pointing at a marker of group `index`: its place (points from the figure's top left), and text."""
+    """What to say on pointing at a marker of group `index`: its place (points from the figure's top left), and text.
+
+    Without a place (NaN) it is said on pointing anywhere at the group.
+    """
 
     index: int
     x: float
@@ -54,7 +62,7 @@ class Sheet:
     Inline styles become classes; the shapes of markers and ticks become symbols that all SVGs of the page refer to.
     """
 
-    def __init__(self, prefix: str = "k"):
+    def __init__(self, prefix: str = "A"):
         self.prefix = prefix
         self.classes: dict[str, str] = {}
         self.symbols: dict[str, str] = {}
@@ -63,13 +71,13 @@ class Sheet:
         """The class that stands for an inline style."""
         return self.classes.setdefault(style, f"{self.prefix}{len(self.classes)}")
 
-    def hatch(self, group: ET.Element) -> None:
-        """Replaces a hatch's path by a reference to the one that is written once, in whole points from its first."""
+    def share(self, group: ET.Element, digits: int) -> None:
+        """Replaces a group's path by a reference to the one that is written once, in points from its first."""
         path = next(group.iter("path"))
         points = [(letter, float(x), float(y)) for letter, x, y in _POINT.findall(path.get("d"))]
         _, left, top = points[0]
-        d = "".join(f"{letter}{round(x - left)} {round(y - top)}" for letter, x, y in points)
-        shape = f'<path d="{d}" />'
+        d = "".join(f"{letter}{round(x - left, digits):g} {round(y - top, digits):g}" for letter, x, y in points)
+        shape = f'<path d="{d}"/>'
         name = self.symbols.setdefault(shape, f"{self.prefix}m{len(self.symbols)}")
         look = path.get("class", "")
         group.clear()
@@ -81,7 +89,7 @@ class Sheet:
         if shape.tag != "path" or not start or max(abs(float(v)) for v in start.groups()) > 8:
             return None
         shape.attrib.pop("id", None)
-        return self.symbols.setdefault(ET.tostring(shape, encoding="unicode"), f"{self.prefix}m{len(self.symbols)}")
+        return self.symbols.setdefault(ET.tostring(shape, encoding="unicode").replace(" />", "/>"), f"{self.prefix}m{len(self.symbols)}")
 
     def markup(self) -> str:
         """All symbols, as an SVG that takes no room; '' if there are none."""
@@ -143,9 +151,10 @@ def cut(plate: Plate, piece: Slice, prefix: str, sheet: Sheet) -> str:
         out.append(defs)
     for group in groups:
         out.extend(_flat(group))
+    _join(out)
     _hoist(out)
     _hint(out, piece.hints)
-    return ET.tostring(out, encoding="unicode", short_empty_elements=True)
+    return ET.tostring(out, encoding="unicode", short_empty_elements=True).replace(" />", "/>")
 
 
 def restyle(style: str) -> str:
@@ -169,8 +178,8 @@ def _clean(element: ET.Element, prefix: str, sheet: Sheet, needed: dict[str, str
             _clean(child, prefix, sheet, needed)
     classes = []
     name = element.attrib.pop("id", "")
-    if name == HATCH_GROUP:
-        sheet.hatch(element)
+    if name in _SHARED:
+        sheet.share(element, _SHARED[name])
         return
     match = _GROUP.match(name)
     if match:
@@ -204,6 +213,17 @@ def _flat(element: ET.Element) -> list[ET.Element]:
     return children if element.tag == "g" and not element.attrib else [element]
 
 
+def _join(out: ET.Element) -> None:
+    """Makes one path of all lines of a look that belong to no group, such as the grid's: at the place of the first."""
+    first: dict[str, ET.Element] = {}
+    for part in list(out):
+        if part.tag == "path" and set(part.attrib) == {"d", "class"} and _STROKE.fullmatch(part.get("d")):
+            kept = first.setdefault(part.get("class"), part)
+            if kept is not part:
+                kept.set("d", kept.get("d") + part.get("d"))
+                out.remove(part)
+
+
 def _hoist(out: ET.Element) -> None:
     """Gives the class that all markers of a group have to the group."""
     for group in out.iter("g"):
@@ -217,11 +237,20 @@ def _hoist(out: ET.Element) -> None:
 def _hint(out: ET.Element, hints: list[Hint]) -> None:
     """Gives the marker of a hint's group that is nearest to it, within a point, a <title>: browsers show it."""
     marks: dict[str, list[ET.Element]] = {}
+    groups: dict[str, ET.Element] = {}
     for part in out.iter("g"):
         words = part.get("class", "").split()
         if words[:1] in (["line"], ["dot"]):
             marks.setdefault(words[1], []).extend(part.iter("use"))
+            groups.setdefault(words[1], part)
     for hint in hints:
+        if math.isnan(hint.x):
+            if f"s{hint.index}" in groups:
+                title = ET.Element("title")
+                title.text = hint.text
+                groups[f"s{hint.index}"].insert(0, title)
+            continue
+
         def distance(use: ET.Element) -> float:
             return abs(float(use.get("x")) - hint.x) + abs(float(use.get("y")) - hint.y)
 

@@ -38,14 +38,18 @@ std::vector<byte_range> touched_parts(const line& l, unsigned line_size) {
   return out;
 }
 
+std::string offset_of(std::uint64_t address, const named_thing& thing) {
+  char text[32];
+  std::snprintf(text, sizeof text, "+0x%jx", static_cast<std::uintmax_t>(address - thing.at));
+  return text;
+}
+
 /// A thing's fields at bytes [begin, end) of the line at `line_at`.
 void add_fields(const named_thing& thing, std::uint64_t line_at, unsigned line_size, byte_range part,
                 std::vector<field>& out) {
   if (thing.type == 0) {
     if (!thing.has_offsets) return;
-    char offset[32];
-    std::snprintf(offset, sizeof offset, "+0x%jx", static_cast<std::uintmax_t>(line_at + part.begin - thing.at));
-    out.push_back({thing.prefix + offset, part.begin, part.end - part.begin, 0});
+    out.push_back({thing.prefix + offset_of(line_at + part.begin, thing), part.begin, part.end - part.begin, 0});
     return;
   }
   if (line_at + part.end <= thing.type_at) return;
@@ -58,6 +62,7 @@ void add_fields(const named_thing& thing, std::uint64_t line_at, unsigned line_s
     const std::uint64_t end = std::min(thing.type_at + f.offset + f.size - line_at, std::uint64_t{line_size});
     std::string name = f.name;
     if (name.ends_with("->")) name = std::string("*").append(name, 0, name.size() - 2);
+    if (name.empty()) name = offset_of(line_at + begin, thing);
     if (std::none_of(out.begin(), out.end(), [&](const field& o) { return o.name == name && o.offset == begin; }))
       out.push_back({std::move(name), begin, end - begin, 0});
   }
@@ -84,7 +89,7 @@ void name_line(const line& l, namer& names, line_report& report) {
   }
   report.object = list_of(objects);
   report.label = labels.empty() ? report.object : list_of(labels);
-  if (report.label.empty()) report.label = report.object = "unknown object";
+  if (report.label.empty()) report.label = report.object = unknown_object;
   if (!remark.empty()) report.label += " (" + remark + ")";
 }
 
@@ -94,12 +99,18 @@ void name_sites(const line& l, line_report& report) {
     one.kind = s.kind;
     if (s.from == nullptr) {
       one.source = "other places";
-    } else if (const source_place place = source_of(s.from); place.line != 0) {
-      one.source = place.file + ":" + std::to_string(place.line);
-      one.function = shortened_name(place.function);
-    } else {  // the symbol without its offset
-      const std::string symbol = place_of(s.from);
-      one.source = symbol.starts_with("0x") ? "unknown place" : shortened_name(symbol.substr(0, symbol.rfind("+0x")));
+    } else {
+      std::string symbol = place_of(s.from);
+      symbol = symbol.substr(0, symbol.rfind("+0x"));
+      if (std::string call = c_library_call(symbol); !call.empty()) {
+        one.source = "C library";
+        one.function = std::move(call);
+      } else if (const source_place place = source_of(s.from); place.line != 0) {
+        one.source = place.file + ":" + std::to_string(place.line);
+        one.function = shortened_name(place.function);
+      } else {
+        one.source = symbol.starts_with("0x") ? "unknown place" : shortened_name(symbol);
+      }
     }
     const auto same = std::find_if(report.sites.begin(), report.sites.end(), [&](const site_report& o) {
       return o.source == one.source && o.function == one.function && o.kind == one.kind;
@@ -114,6 +125,14 @@ void name_sites(const line& l, line_report& report) {
     return a_all != b_all ? a_all > b_all
                           : std::tie(a.source, a.function, a.kind) < std::tie(b.source, b.function, b.kind);
   });
+}
+
+/// What nobody can name (memory that a library got from the system itself) is known by who works on it.
+void name_by_use(line_report& report) {
+  if (report.object != unknown_object || report.sites.empty()) return;
+  const site_report& first = report.sites.front();
+  report.object += " used by " + (first.function.empty() ? first.source : first.function);
+  if (report.label == unknown_object) report.label = report.object;
 }
 
 /// A name's numbers in brackets, and the name without them.
@@ -209,6 +228,7 @@ std::vector<line_report> top_lines(const cache_model& model, unsigned at_most) {
     out.push_back(byte_map(*l, model.line_size()));
     name_line(*l, names, out.back());
     name_sites(*l, out.back());
+    name_by_use(out.back());
   }
   return out;
 }

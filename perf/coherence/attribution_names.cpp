@@ -72,6 +72,20 @@ std::string thread_name(unsigned number) {
 
 }  // namespace
 
+std::string abridged(const std::string& name, unsigned depth) {
+  std::string out;
+  unsigned open = 0;
+  for (std::size_t at = 0; at < name.size(); ++at) {
+    const char c = name[at];
+    const bool is_operator = out.ends_with("operator") || out.ends_with("operator<") || out.ends_with("operator>") ||
+                             (c == '>' && out.ends_with('-'));
+    if (!is_operator && c == '<' && ++open == depth + 1) out += "<…>";
+    if (open <= depth) out += c;
+    if (!is_operator && c == '>' && open > 0) --open;
+  }
+  return open == 0 ? out : name;
+}
+
 std::string shortened_name(std::string name) {
   for (const std::string_view scope :
        {"contend::bench::", "contend::coherence::", "contend::", "(anonymous namespace)::", "{anonymous}::"})
@@ -80,6 +94,43 @@ std::string shortened_name(std::string name) {
         name.erase(at, scope.size());
       else
         ++at;
+  for (const unsigned depth : {2U, 1U, 0U})
+    if (name.size() > longest_name) name = abridged(name, depth);
+  return name;
+}
+
+std::string c_library_call(std::string name) {
+  constexpr std::string_view scope = "contend::coherence::posix::";
+  if (!name.starts_with(scope)) return {};
+  name.erase(0, scope.size());
+  for (const std::string_view unnamed : {"(anonymous namespace)::", "{anonymous}::"})
+    if (name.starts_with(unnamed)) name.erase(0, unnamed.size());
+  name.erase(std::min(name.size(), name.find_first_of("(:<[")));
+  constexpr std::pair<std::string_view, std::string_view> calls[] = {{"take", "pthread_mutex_lock"},
+                                                                     {"sleep_and_take", "pthread_mutex_lock"},
+                                                                     {"spin_and_take", "pthread_mutex_lock"},
+                                                                     {"mutex_try_lock", "pthread_mutex_trylock"},
+                                                                     {"mutex_lock_after_wait", "pthread_cond_wait"},
+                                                                     {"condition_wait", "pthread_cond_wait"},
+                                                                     {"await_signal", "pthread_cond_wait"},
+                                                                     {"give_up", "pthread_cond_wait"},
+                                                                     {"next_group", "pthread_cond_signal"},
+                                                                     {"condition_signal", "pthread_cond_signal"},
+                                                                     {"condition_broadcast", "pthread_cond_broadcast"},
+                                                                     {"rwlock_read", "pthread_rwlock_rdlock"},
+                                                                     {"rwlock_write", "pthread_rwlock_wrlock"},
+                                                                     {"rwlock_try_read", "pthread_rwlock_tryrdlock"},
+                                                                     {"rwlock_try_write", "pthread_rwlock_trywrlock"},
+                                                                     {"stay_behind_writer", "pthread_rwlock_rdlock"},
+                                                                     {"become_writer", "pthread_rwlock_wrlock"},
+                                                                     {"spin_try_lock", "pthread_spin_trylock"},
+                                                                     {"semaphore_wait", "sem_wait"},
+                                                                     {"semaphore_try_wait", "sem_trywait"},
+                                                                     {"semaphore_post", "sem_post"}};
+  for (const auto& [ours, theirs] : calls)
+    if (name == ours) return std::string(theirs);
+  for (const std::string_view kind : {"mutex_", "rwlock_", "barrier_", "spin_"})
+    if (name.starts_with(kind)) return "pthread_" + name;
   return name;
 }
 
@@ -99,7 +150,7 @@ named_thing namer::at(std::uint64_t address) {
   named_thing out;
   out.at = address;
   out.size = 1;
-  out.object = "unknown object";
+  out.object = unknown_object;
   return out;
 }
 

@@ -59,7 +59,19 @@ class namer {
   std::map<std::uint32_t, typed_block> typed_stack_;  // `at` is from the block's beginning
 };
 
-/// Without the namespaces that say nothing here.
+inline constexpr const char* unknown_object = "unknown object";
+
+/// The call of the C library that a function of this library stands for, or is a part of: "pthread_mutex_lock"; "" if
+/// it is none. `name`: qualified, with or without parameters.
+[[nodiscard]] std::string c_library_call(std::string name);
+
+/// "a<b<c>, d>::e<f>" with what stands inside of more than `depth` brackets left out: 1: "a<b<…>, d>::e<f>".
+[[nodiscard]] std::string abridged(const std::string& name, unsigned depth);
+
+/// Names longer than this lose template arguments, innermost first.
+inline constexpr std::size_t longest_name = 72;
+
+/// Without the namespaces that say nothing here, and not much longer than longest_name.
 [[nodiscard]] std::string shortened_name(std::string name);
 
 }  // namespace contend::coherence

@@ -2,9 +2,23 @@
 // See byte_map.hpp.
 #include "byte_map.hpp"
 
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <span>
 #include <stdexcept>
 
 namespace contend::coherence {
+namespace {
+
+/// Six significant digits, as all numbers of the record.
+double rounded(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.6g", value);
+  return std::strtod(text, nullptr);
+}
+
+}  // namespace
 
 std::vector<byte_range> ranges(const byte_mask& mask) {
   std::vector<byte_range> out;
@@ -39,7 +53,7 @@ line_report byte_map(const line& l, unsigned line_size) {
 nlohmann::ordered_json lines_json(const std::vector<line_report>& lines, double operations) {
   using json = nlohmann::ordered_json;
   if (!(operations > 0)) throw std::invalid_argument("operations: expected more than 0 to divide a line's events by");
-  const auto per_op = [&](std::uint64_t events) { return static_cast<double>(events) / operations; };
+  const auto per_op = [&](std::uint64_t events) { return rounded(static_cast<double>(events) / operations); };
   const auto pairs = [](const std::vector<byte_range>& from) {
     json out = json::array();
     for (const auto& r : from) out.push_back({r.begin, r.end});
@@ -63,7 +77,8 @@ nlohmann::ordered_json lines_json(const std::vector<line_report>& lines, double 
       one["bytes"].push_back({{"thread", t.thread}, {"read", pairs(t.read)}, {"wrote", pairs(t.wrote)}});
     if (l.threads_not_shown != 0) one["threads_not_shown"] = l.threads_not_shown;
     one["sites"] = json::array();
-    for (const auto& s : l.sites)
+    const std::size_t shown = std::min<std::size_t>(l.sites.size(), max_sites_shown);
+    for (const auto& s : std::span(l.sites).first(shown))
       one["sites"].push_back({{"source", s.source},
                               {"function", s.function},
                               {"kind", s.kind == access_kind::load    ? "load"
@@ -71,6 +86,7 @@ nlohmann::ordered_json lines_json(const std::vector<line_report>& lines, double 
                                                                       : "rmw"},
                               {"true_sharing_per_op", per_op(s.true_sharing)},
                               {"false_sharing_per_op", per_op(s.false_sharing)}});
+    if (l.sites.size() > shown) one["sites_not_shown"] = l.sites.size() - shown;
     all.push_back(std::move(one));
   }
   return all;

@@ -54,6 +54,7 @@ struct line_report {
   std::vector<site_report> sites;  ///< most misses first
 };
 inline constexpr unsigned max_threads_shown = 8;
+inline constexpr unsigned max_sites_shown = 6;  ///< in the record
 
 /// The runs of set bits.
 [[nodiscard]] std::vector<byte_range> ranges(const byte_mask& mask);
@@ -61,7 +62,8 @@ inline constexpr unsigned max_threads_shown = 8;
 /// Size, address, counts and bytes of a line; what lies there is for attribution.hpp to say.
 [[nodiscard]] line_report byte_map(const line& l, unsigned line_size);
 
-/// The record's "lines": per operation, in the order given. `operations`: of the whole cell, more than 0.
+/// The record's "lines": per operation, in the order given, to six significant digits; of each line's places the first
+/// max_sites_shown. `operations`: of the whole cell, more than 0.
 [[nodiscard]] nlohmann::ordered_json lines_json(const std::vector<line_report>& lines, double operations);
 
 }  // namespace contend::coherence

@@ -65,7 +65,7 @@ bool is_reserved(std::string_view name) {
 }
 
 std::string member_of(const std::string& outer, std::string_view name) {
-  if (name.empty() || is_reserved(name)) return outer;
+  if (name.empty() || (is_reserved(name) && !outer.empty())) return outer;
   if (name.starts_with("_vptr")) return outer + (outer.empty() ? "" : " ") + "(vtable pointer)";
   return outer + (outer.empty() || outer.ends_with("->") ? "" : ".") + std::string(name);
 }

@@ -7,13 +7,16 @@
 #include <array>
 #include <atomic>
 #include <cstdlib>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <new>
 #include <string>
 #include <vector>
 
+#include "perf/coherence/attribution_names.hpp"
 #include "perf/coherence/heap.hpp"
+#include "perf/coherence/layout_index.hpp"
 
 namespace contend::coherence {
 namespace {
@@ -248,6 +251,69 @@ TEST(attribution, json_is_per_operation_and_the_same_every_time) {
   EXPECT_EQ(once[0]["false_sharing_per_op"].get<double>() * 100,
             static_cast<double>(lines_of(2, step)[0].counts.false_sharing));
   EXPECT_THROW((void)lines_json({}, 0), std::invalid_argument);
+}
+
+TEST(attribution, of_many_places_the_record_has_the_first_and_numbers_have_six_digits) {
+  line_report many;
+  many.label = "x";
+  many.counts.false_sharing = 1;
+  for (unsigned i = 0; i < max_sites_shown + 3; ++i)
+    many.sites.push_back({"f.cpp:" + std::to_string(i), "f", {}, 9, i});
+  const auto told = lines_json({many}, 3);
+  ASSERT_EQ(told[0]["sites"].size(), max_sites_shown);
+  EXPECT_EQ(told[0]["sites"][5]["source"], "f.cpp:5");
+  EXPECT_EQ(told[0]["sites_not_shown"], 3);
+  EXPECT_EQ(told[0]["false_sharing_per_op"].dump(), "0.333333");
+  many.sites.resize(max_sites_shown);
+  EXPECT_FALSE(lines_json({many}, 3)[0].contains("sites_not_shown"));
+}
+
+TEST(attribution, places_in_the_c_library_are_told_by_the_call) {
+  static std::mutex guarded;
+  const auto lines = lines_of(4, [](unsigned) {
+    for (int i = 0; i < 20; ++i) const std::scoped_lock held(guarded);
+  });
+  ASSERT_EQ(lines.size(), 1U);
+  unsigned calls = 0;
+  for (const auto& s : lines[0].sites) {
+    EXPECT_EQ(s.source.find("posix"), std::string::npos) << s.source;
+    EXPECT_EQ(s.function.find("posix"), std::string::npos) << s.function;
+    if (s.source != "C library") continue;
+    ++calls;
+    EXPECT_TRUE(s.function == "pthread_mutex_lock" || s.function == "pthread_mutex_unlock") << s.function;
+  }
+  EXPECT_GE(calls, 1U);
+  EXPECT_EQ(c_library_call("contend::coherence::posix::(anonymous namespace)::take(unsigned int&, int)"),
+            "pthread_mutex_lock");
+  EXPECT_EQ(c_library_call("contend::coherence::posix::{anonymous}::next_group"), "pthread_cond_signal");
+  EXPECT_EQ(c_library_call("contend::coherence::posix::rwlock_unlock(pthread_rwlock_t&)"), "pthread_rwlock_unlock");
+  EXPECT_EQ(c_library_call("contend::coherence::posix::semaphore_post"), "sem_post");
+  EXPECT_EQ(c_library_call("contend::ticket_lock::lock()"), "");
+}
+
+TEST(attribution, long_names_lose_template_arguments_innermost_first) {
+  EXPECT_EQ(abridged("a<b<c>, d>::e<f>", 1), "a<b<…>, d>::e<f>");
+  EXPECT_EQ(abridged("a<b<c>, d>::e<f>", 0), "a<…>::e<…>");
+  EXPECT_EQ(abridged("it<x<y> >::operator<<", 0), "it<…>::operator<<");
+  EXPECT_EQ(abridged("p<x>::operator->", 0), "p<…>::operator->");
+  EXPECT_EQ(abridged("plain", 0), "plain");
+  EXPECT_EQ(shortened_name("contend::bench::critical_section::state<contend::mcs_lock>::step"),
+            "critical_section::state<mcs_lock>::step");
+  const std::string inner(longest_name, 'x');
+  EXPECT_EQ(shortened_name("f<g<h<" + inner + "> > >::call"), "f<g<h<…> > >::call");
+  EXPECT_EQ(shortened_name("f<" + inner + ">::call"), "f<…>::call");
+}
+
+TEST(attribution, members_whose_names_are_all_reserved_keep_them) {
+  const std::list<long> used(1, 7);
+  ASSERT_EQ(used.front(), 7);
+  const auto type = layout_index::of_program().type_named("std::__detail::_List_node_base");
+  ASSERT_NE(type, 0U);
+  const auto fields = fields_of(type, "", 0, 16);
+  ASSERT_EQ(fields.size(), 2U);
+  EXPECT_EQ(fields[0].name, "_M_next");
+  EXPECT_EQ(fields[1].name, "_M_prev");
+  EXPECT_EQ(fields_of(type, "jobs", 0, 16)[0].name, "jobs");
 }
 
 TEST(attribution, lists_fold_indices) {

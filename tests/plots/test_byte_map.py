@@ -60,15 +60,32 @@ def test_lines_of_both_sizes_have_their_bytes(size):
     assert f">{size}</text>" in figure and f">{size - 8}</text>" in figure
 
 
-def test_names_of_fields_do_not_overlap():
-    assert byte_map.lanes([(0, 10), (20, 30)]) == [0, 0]
-    assert byte_map.lanes([(0, 25), (20, 30)]) == [1, 0]
-    assert byte_map.lanes([(0, 50), (10, 25), (20, 60)]) == [2, 1, 0]
-    assert byte_map.lanes([]) == []
-    labels = [(10.0 * i, 10.0 * i + 75) for i in range(12)] + [(300.0, 370.0)]
-    found = byte_map.lanes(labels)
-    for (left, right), lane in zip(labels, found):
-        assert not any(left < start < right and other >= lane for (start, _), other in zip(labels, found))
+@pytest.mark.parametrize("names", [
+    [], [(0, 60)], [(0, 25), (72, 30)], [(0, 90), (30, 90), (60, 90)], [(540, 90), (558, 90), (567, 90)],
+    [(36.0 * i, 120.0) for i in range(16)], [(72.0 * i, 130.0) for i in range(8)],
+    [(0, 40), (400, 150), (450, 150), (460, 20), (570, 150)], [(9.0 * i, 20.0 + 13 * (i % 7)) for i in range(64)]])
+def test_names_of_fields_do_not_overlap_and_no_stroke_crosses_them(names):
+    labels = byte_map.arrange(names)
+    assert len(labels) == len(names) and all(label.lane >= 0 for label in labels)
+    for i, (label, (x, width)) in enumerate(zip(labels, names)):
+        assert label.left in (pytest.approx(x), pytest.approx(x - width)) and label.left + width <= byte_map.BYTES
+        for j, (other, (stroke, wide)) in enumerate(zip(labels, names)):
+            if i != j and label.left < other.left + wide and other.left < label.left + width:
+                assert label.lane != other.lane, (i, j)
+            if i != j and label.left < stroke < label.left + width:
+                assert other.lane < label.lane, (i, j)
+
+
+def test_names_stand_as_low_as_they_can():
+    assert byte_map.arrange([(0, 25), (72, 30)]) == [(0, 0), (72, 0)]
+    assert byte_map.arrange([(0, 90), (72, 30)]) == [(0, 1), (72, 0)]
+    assert byte_map.arrange([(0, 25), (540, 90)]) == [(0, 0), (450, 0)]  # no room on the right: to the left
+
+
+def test_long_names_keep_their_last_members():
+    assert byte_map.last_parts("shared_->lock.serving_") == "shared_->lock.serving_"
+    assert byte_map.last_parts("map_.lock_.underneath_.readers_.sleepers_") == "…underneath_.readers_.sleepers_"
+    assert len(byte_map.last_parts("x" * 80)) == byte_map.LONGEST
 
 
 def test_bytes_of_an_array_have_one_name():
@@ -77,6 +94,12 @@ def test_bytes_of_an_array_have_one_name():
 
     assert byte_map.joined(fields(("m", 0, 4), ("m[0]", 0, 1), ("m[1]", 1, 1), ("m[2]", 2, 1), ("n", 8, 4))) == [
         ("m", 0, 4), ("m[0–2]", 0, 3), ("n", 8, 12)]
+    locks = fields(*((f"t[2].locks[{k}].spin", 16 + k, 1) for k in range(48)))
+    assert byte_map.joined(locks) == [("t[2].locks[0–47].spin", 16, 64)]
+    words = fields(*((f"words[{k}].value", 8 * k, 8) for k in range(8)))
+    assert byte_map.joined(words) == [(f.name, a, b) for f, a, b in words]  # eight can be read
+    many = fields(*((f"grid[1][{k}]", 8 * k, 8) for k in range(16)))  # a line of 128 bytes
+    assert byte_map.joined(many) == [("grid[1][0–15]", 0, 128)]
     apart = fields(("m[0]", 0, 1), ("m[2]", 2, 1), ("k[0]", 8, 8), ("k[1]", 16, 8))
     assert byte_map.joined(apart) == [("m[0]", 0, 1), ("m[2]", 2, 3), ("k[0]", 8, 16), ("k[1]", 16, 24)]
 
@@ -87,3 +110,24 @@ def test_more_than_two_maps_are_folded():
     folded = re.search(r'<details class="maps">.*?</details>', text, re.S)[0]
     assert folded.count('<figure class="map"') == 2 and text.count('<figure class="map"') == 4
     assert "<summary>2 more: b 0.20, a 0.10</summary>" in folded
+
+
+def test_a_line_that_is_one_of_many_says_so():
+    cells = [predicted_cell("a", 8, 1, lines=[line(0.03)], false_sharing_per_op=2.0),
+             predicted_cell("b", 8, 1, lines=[line(0.5)], false_sharing_per_op=0.51)]
+    first, second = byte_map.worst(load.parse(by_hand.document(cells)).simulated, "f", "w")
+    assert (first.of_cell, second.of_cell) == (None, 2.0)
+    text = build(with_simulation(by_hand.document(cells)))
+    assert text.count("the cell's other lines make it") == 1 and "make it 2.00 false" in text.replace("\u00a0", " ")
+
+
+def test_of_many_places_the_first_are_told():
+    one = line(0.5)
+    one["sites"] = [{"source": f"x.hpp:{k}", "function": "f", "kind": "load", "true_sharing_per_op": 0.0,
+                     "false_sharing_per_op": 0.1 / 10**k} for k in range(8)]
+    one["sites_not_shown"] = 3
+    text = build(with_simulation(by_hand.document([predicted_cell("a", 2, 1, lines=[one])])))
+    assert "x.hpp:5" in text and "x.hpp:6" not in text and "5 more places missed on it" in text
+    places = re.search(r'<table class="sites">.*?</table>', text, re.S)[0]
+    assert re.findall(r'<td class="n">([^<]*)</td><td class="n">0<', places) == [
+        "0.10", "0.010", "0.0010", "&lt; 0.001", "&lt; 0.001", "&lt; 0.001"]

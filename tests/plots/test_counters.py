@@ -122,6 +122,27 @@ def test_caveats_that_all_counter_trials_share_are_said_once(counted):
     assert text.count("all counter trials: bus_lock: the made-up processor has no such event") == 1
 
 
+def test_caveats_of_the_whole_run_are_not_repeated_in_every_row(small):
+    document = variants.variant(small, "no_pmu")
+    timed = [c for c in document["cells"] if c["lens"] == "time"]
+    beside = [c for c in document["cells"] if c["lens"] == "counters"]
+    assert "topology_drift" in document["environment"]["caveats"]
+    for c in timed:
+        c["caveats"].append("topology_drift")
+    for c in beside:
+        c["caveats"].append("event_unsupported")
+        c["details"]["event_unsupported"] = "llc_miss: see environment.counters"
+    assert sections.of_the_run(load.parse(document)) == {"topology_drift"}
+    said = [name for _, caveats in sections.table_rows(load.parse(document)) for name, _ in caveats]
+    assert "topology_drift" not in said and "event_unsupported" not in said and "oversubscribed" in said
+    odd = next(c for c in timed if c["metrics"]["throughput"]["value"])
+    odd["caveats"].remove("topology_drift")  # not of all: then each says it
+    beside[0]["details"]["event_unsupported"] = "another one"
+    said = [name for _, caveats in sections.table_rows(load.parse(document)) for name, _ in caveats]
+    assert said.count("topology_drift") == sum("topology_drift" in c["caveats"] for c in timed)
+    assert "event_unsupported" in said
+
+
 def test_false_sharing_compares_padded_with_unpadded_in_time_and_events(counted, uncounted):
     record = load.load(counted)
     (found,) = false_sharing.compared(record, "counter", "increment")

@@ -105,7 +105,7 @@ def test_colours_of_the_plots_follow_the_page(text):
     body = text[text.index("<body"):]
     assert not re.search(r'(?:fill|stroke)="?#(?:000000|ffffff|1b1b1c)', body)
     for neutral in (*svg.PAINT, "#ffffff"):
-        rules = re.findall(r"\.k\d+_\d+\{[^}]*" + neutral.lower() + r"[^}]*\}", text)
+        rules = re.findall(r"\.[A-Z]\d+\{[^}]*" + neutral.lower() + r"[^}]*\}", text)
         assert neutral == "#ffffff" or not rules, neutral  # white stands on dark squares of the heatmap only
 
 

@@ -32,8 +32,8 @@ void progress_line::step(const std::string& name, std::size_t cells_finished) {
   shown_ = now;
   const std::chrono::duration<double> elapsed = now - started_;
   const auto left = elapsed / static_cast<double>(done_) * static_cast<double>(total_ - done_);
-  const std::string text = fmt::format("trial {} of {} · {} of {} cells finished · {} left", done_, total_,
-                                       cells_finished, cells_, in_words(left));
+  std::string text = total_ == cells_ ? "" : fmt::format("trial {} of {} · ", done_, total_);
+  text += fmt::format("{} of {} cells finished · {} left", cells_finished, cells_, in_words(left));
   if (!terminal_) {
     std::fprintf(stderr, "%s\n", text.c_str());
     return;

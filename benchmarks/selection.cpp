@@ -15,9 +15,9 @@ namespace {
 constexpr std::size_t quick_limit = 400;
 /// Besides its windows a repetition costs about this much: making the state, waking the team, the answer.
 constexpr std::chrono::duration<double> around_a_trial{0.002};
-/// Seconds that a simulated cell took, by its threads: a straight line through those of all cells (README.md).
-constexpr double a_simulated_cell = 0.05;
-constexpr double a_simulated_thread = 0.001;
+/// Seconds of a processor that a simulated cell takes: so much, and so much per thread (README.md).
+constexpr double a_simulated_cell = 0.04;
+constexpr double a_simulated_thread = 0.0014;
 
 void check_names(const char* argument, const std::vector<std::string>& asked, std::vector<std::string> known) {
   std::sort(known.begin(), known.end());

@@ -111,9 +111,9 @@ case $what in
       echo "   address randomisation cannot be turned off here (a container's seccomp filter?): tests may die at once"
     fi
     start=$SECONDS
-    # Tests run threads of their own: two at a time on four processors, never more.
+    # A test with threads of its own counts for two processors.
     "${runner[@]}" ctest --test-dir "$folder" --output-on-failure --no-tests=error \
-      --parallel "$(((jobs + 1) / 2))" "$@"
+      --parallel "$jobs" "$@"
     rc=$?
     printf '== test %s: %s in %d s\n' "$kind" "$( ((rc == 0)) && echo passed || echo FAILED)" $((SECONDS - start))
     exit $((rc ? 1 : 0))

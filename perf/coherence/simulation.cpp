@@ -98,7 +98,8 @@ void simulation::run(const std::function<void(unsigned)>& body, const std::funct
   e.give_up = give_up;
   e.alive = static_cast<unsigned>(conductor ? e.threads.size() : e.threads.size() - 1);
   const unsigned taking_part = e.alive;
-  static std::vector<std::unique_ptr<fiber_memory>> kept;
+  // Never given back: what their threads would still do when they end belongs to a program that is ending, too.
+  static auto& kept = *new std::vector<std::unique_ptr<fiber_memory>>;
   if (e.keep_threads) kept.resize(std::max<std::size_t>(kept.size(), taking_part));
   for (unsigned i = 0; i < taking_part; ++i) {
     auto& memory = e.threads[i].memory;

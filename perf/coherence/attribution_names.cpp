@@ -86,7 +86,27 @@ std::string abridged(const std::string& name, unsigned depth) {
   return open == 0 ? out : name;
 }
 
+namespace {
+
+/// What a std::function calls, for its invoker: libstdc++'s std::_Function_handler<signature, callee>::_M_invoke(…).
+std::string called_function(const std::string& name) {
+  constexpr std::string_view invoker = "std::_Function_handler<";
+  if (!name.starts_with(invoker)) return name;
+  unsigned open = 0;
+  for (std::size_t at = invoker.size(), from = 0; at < name.size(); ++at) {
+    const char c = name[at];
+    if (c == ',' && open == 0 && from == 0) from = at + 2;
+    if (c == '>' && open == 0) return from == 0 || from >= at ? name : name.substr(from, at - from);
+    if (c == '<' || c == '(' || c == '{') ++open;
+    if ((c == '>' || c == ')' || c == '}') && open > 0) --open;
+  }
+  return name;
+}
+
+}  // namespace
+
 std::string shortened_name(std::string name) {
+  name = called_function(name);
   for (const std::string_view scope :
        {"contend::bench::", "contend::coherence::", "contend::", "(anonymous namespace)::", "{anonymous}::"})
     for (std::size_t at = 0; (at = name.find(scope, at)) != std::string::npos;)

@@ -304,6 +304,13 @@ TEST(attribution, long_names_lose_template_arguments_innermost_first) {
   EXPECT_EQ(shortened_name("f<" + inner + ">::call"), "f<…>::call");
 }
 
+TEST(attribution, a_function_object_is_named_by_what_it_calls) {
+  EXPECT_EQ(shortened_name("std::_Function_handler<void (unsigned int, a<b, c>), f(d<e>)::{lambda(unsigned int)#1}>::"
+                           "_M_invoke(std::_Any_data const&, unsigned int&&)"),
+            "f(d<e>)::{lambda(unsigned int)#1}");
+  EXPECT_EQ(shortened_name("std::_Function_handler<void ()>::x"), "std::_Function_handler<void ()>::x");
+}
+
 TEST(attribution, members_whose_names_are_all_reserved_keep_them) {
   const std::list<long> used(1, 7);
   ASSERT_EQ(used.front(), 7);

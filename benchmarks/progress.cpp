@@ -33,7 +33,9 @@ void progress_line::step(const std::string& name, std::size_t cells_finished) {
   const std::chrono::duration<double> elapsed = now - started_;
   const auto left = elapsed / static_cast<double>(done_) * static_cast<double>(total_ - done_);
   std::string text = total_ == cells_ ? "" : fmt::format("trial {} of {} · ", done_, total_);
-  text += fmt::format("{} of {} cells finished · {} left", cells_finished, cells_, in_words(left));
+  text += fmt::format("{} of {} cells finished", cells_finished, cells_);
+  // The first few trials pay for the start, and tell nothing about the others.
+  if (done_ >= 16 || 10 * done_ >= total_) text += fmt::format(" · {} left", in_words(left));
   if (!terminal_) {
     std::fprintf(stderr, "%s\n", text.c_str());
     return;

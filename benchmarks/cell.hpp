@@ -91,6 +91,7 @@ struct cell {
 struct workload_entry {
   workload_facts facts;
   std::vector<claim> claims;
+  bool own = false;  ///< of contend's catalogue
 };
 
 struct catalogue_entry {

@@ -54,6 +54,7 @@ void add_catalogue(matrix& all) {
   add_counters(all);
   add_queues(all);
   add_rcus(all);
+  all.mark_own();
 }
 
 }  // namespace contend::bench

@@ -33,6 +33,11 @@ class matrix {
   /// The cell of that name, or nullptr.
   const cell* find(const std::string& name) const;
 
+  /// Says that the workloads so far are contend's own.
+  void mark_own() {
+    for (auto& entry : workloads_) entry.own = true;
+  }
+
   /// Throws usage_error if two primitives of a family have one name.
   void refuse_duplicates() const;
 
@@ -41,7 +46,7 @@ class matrix {
   const workload_entry& workload_of() {
     for (const auto& entry : workloads_)
       if (entry.facts.name == W::facts.name) return entry;
-    return workloads_.emplace_back(workload_entry{W::facts, W::claims()});
+    return workloads_.emplace_back(workload_entry{W::facts, W::claims(), false});
   }
 
   template <class W, class P>

@@ -12,6 +12,7 @@
 #include <set>
 
 #include "contend_build_info.hpp"
+#include "fingerprint.hpp"
 #include "perf/record/atomic_file.hpp"
 #include "perf/record/cell_record.hpp"
 #include "perf/record/statistics.hpp"
@@ -93,13 +94,18 @@ ordered_json workloads_json(const matrix& all) {
       follows.push_back(rest.substr(0, comma));
       rest.remove_prefix(comma == std::string_view::npos ? rest.size() : comma + 1);
     }
-    out.push_back({{"family", f.family},
-                   {"workload", f.name},
-                   {"question", f.question},
-                   {"operation", f.operation},
-                   {"contends_on", f.contends_on},
-                   {"reference", f.reference},
-                   {"follows_threads", follows}});
+    const fingerprint source = fingerprint_of(f.file, entry.own);
+    ordered_json& one = out.emplace_back(ordered_json::object());
+    one = {{"family", f.family}, {"workload", f.name}};
+    if (source.reason.empty())
+      one["fingerprint"] = source.digest;
+    else
+      one["no_fingerprint"] = source.reason;
+    one.update({{"question", f.question},
+                {"operation", f.operation},
+                {"contends_on", f.contends_on},
+                {"reference", f.reference},
+                {"follows_threads", follows}});
   }
   return out;
 }

@@ -40,6 +40,19 @@ void print_tables(const std::vector<catalogue_entry>& entries) {
   }
 }
 
+/// For who wants to know before a run whether another build's numbers will be comparable.
+nlohmann::ordered_json with_fingerprints(nlohmann::ordered_json catalogue, const matrix& all) {
+  const auto described = workloads_json(all);
+  for (auto& entry : catalogue) {
+    auto& prints = entry["fingerprints"] = nlohmann::ordered_json::object();
+    for (const auto& one : described)
+      if (one["family"] == entry["family"] && one.contains("fingerprint"))
+        for (const auto& name : entry["workloads"])
+          if (name == one["workload"]) prints[name.get<std::string>()] = one["fingerprint"];
+  }
+  return catalogue;
+}
+
 int print_list(const matrix& all, const options& asked) {
   const auto chosen = chosen_by_name(all, asked);
   if (!asked.json && !asked.markdown) {
@@ -52,7 +65,7 @@ int print_list(const matrix& all, const options& asked) {
   for (const auto& entry : all.catalogue())
     if (named.contains({entry.family, entry.about.name})) entries.push_back(entry);
   if (asked.json)
-    std::cout << catalogue_json(entries).dump(2) << '\n';
+    std::cout << with_fingerprints(catalogue_json(entries), all).dump(2) << '\n';
   else
     print_tables(entries);
   return 0;

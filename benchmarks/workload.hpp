@@ -75,6 +75,8 @@ struct workload_facts {
   bool waits = true;             ///< step() has a probe.wait(): a latency trial has something to time
   /// Parameters (comma-separated) that follow from the thread count and so do not separate curves.
   std::string_view follows_threads{};
+  /// The file in which these facts are written: it stands for the workload's source (fingerprint.hpp).
+  std::string_view file = __builtin_FILE();
 };
 
 /// How much of a parameter set is in the quick profile, which has 400 cells to spend.

@@ -54,6 +54,8 @@ foreach(program contend contend-bench contend-bench-simulated)
   endif()
 endforeach()
 
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/cmake/fingerprints DESTINATION ${package_dir} COMPONENT libraries)
+
 set(contend_simulates FALSE)
 if(TARGET contend_bench_simulated)
   set(contend_simulates TRUE)
@@ -64,5 +66,5 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/contendConfigVersion.cmak
 install(FILES ${PROJECT_BINARY_DIR}/contendConfig.cmake ${PROJECT_BINARY_DIR}/contendConfigVersion.cmake
   DESTINATION ${package_dir} COMPONENT headers)
 install(FILES ${PROJECT_SOURCE_DIR}/cmake/ContendAddBench.cmake ${PROJECT_SOURCE_DIR}/cmake/ContendPeers.cmake
-  ${PROJECT_SOURCE_DIR}/cmake/ContendSimulated.cmake
+  ${PROJECT_SOURCE_DIR}/cmake/ContendSimulated.cmake ${PROJECT_SOURCE_DIR}/cmake/ContendFingerprints.cmake
   DESTINATION ${package_dir} COMPONENT libraries OPTIONAL)

@@ -40,6 +40,12 @@ report: programs ## draw the report of the newest run again (ARGS=<run directory
 doctor: programs ## say in a few seconds what can be trusted on this machine, and what to do (ARGS=--json for data)
 	@$(contend) doctor $(ARGS)
 
+.PHONY: gate
+gate: ## did contention get worse since BASE=<branch or commit>? Exact and timed (ARGS='--help' lists what can be chosen)
+	@cmake/setup.sh build
+	@cmake/build.sh release gate
+	@$(contend) gate $(if $(BASE),--base '$(BASE)') $(ARGS)
+
 .PHONY: speed
 speed: ## how fast the apparatus itself is: its loop, its start, its report, the peers' adapters
 	@cmake/setup.sh build

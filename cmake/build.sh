@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Configures, builds and tests one kind of build in build/KIND, and says what each step took:
 #   build.sh KIND programs                    the two programs, without tests
+#   build.sh KIND gate                        the program contend alone; the gate builds what it compares itself
 #   build.sh KIND speed                       these and those that `make speed` needs besides
 #   build.sh KIND test [CTEST ARGUMENT…]      everything, then ctest
 # Kinds: release, asan (address and undefined behaviour), tsan (data races), clang.
@@ -97,6 +98,7 @@ step configure cmake -S . -B "$folder" "${generator[@]}" "${flags[@]}" -D CONTEN
 
 case $what in
   programs) step build cmake --build "$folder" --parallel "$jobs" --target contend contend-bench ;;
+  gate) step build cmake --build "$folder" --parallel "$jobs" --target contend ;;
   speed)
     step build cmake --build "$folder" --parallel "$jobs" --target contend contend-bench contend-peers-direct \
       contend-simulation-speed
@@ -119,7 +121,7 @@ case $what in
     exit $((rc ? 1 : 0))
     ;;
   *)
-    echo "build: '$what' is none of programs, speed, test" >&2
+    echo "build: '$what' is none of programs, gate, speed, test" >&2
     exit 2
     ;;
 esac

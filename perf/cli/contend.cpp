@@ -48,6 +48,7 @@ int main(int argc, char** argv) {
     return become_bench(std::move(arguments));
   }
   if (argc > 1 && std::string(argv[1]) == "compare") return contend::record::compare_runs({argv + 2, argv + argc});
+  if (argc > 1 && std::string(argv[1]) == "gate") return contend::record::become_gate({argv + 2, argv + argc});
 
   CLI::App app{"contend: which lock, queue or counter to use on this machine, measured", "contend"};
   app.set_version_flag("--version", "contend " + std::string(contend::build_info::version) + " (" +
@@ -57,6 +58,8 @@ int main(int argc, char** argv) {
   app.add_subcommand("simulate", "Count line transfers and false sharing with simulated threads; no hardware needed");
   app.add_subcommand("list", "List the cells that can be measured; --json or --markdown: the catalogue with its facts");
   app.add_subcommand("compare", "Compare two stored runs, cell by cell; such a comparison does not gate");
+  app.add_subcommand("gate",
+                     "Build a base and the working tree, measure both in turn, and say whether contention grew");
   std::string directory = "results/latest";
   bool quiet = false;
   auto* report = app.add_subcommand("report", "Draw the report of a run again");

@@ -1,52 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""`python3 -m gate judge|compare|study`. Exits: 0 ok, 1 regression, 2 usage or tool error, 3 nothing compared, 4 inconclusive."""
+"""`python3 -m gate run|judge|compare|study`. Exits: 0 ok, 1 regression, 2 usage or tool error, 3 nothing compared, 4 inconclusive."""
 from __future__ import annotations
 
 import argparse
 import os
 import sys
-import tempfile
 from pathlib import Path
 
-NOT_A_NUMBER = "a share such as 10% or 0.10"
-
-
-def share(text: str) -> float:
-    """'10%' or '0.10' as 0.10. Raises argparse.ArgumentTypeError."""
-    try:
-        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 10:
-        raise argparse.ArgumentTypeError(f"'{text}', expected {NOT_A_NUMBER}")
-    return value
-
-
-def write(path: Path, text: str) -> None:
-    """Puts `text` into `path` in one step: readers see the old file or the whole new one. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as out:
-            out.write(text)
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-
-
-def outputs(run, options: argparse.Namespace) -> None:
-    """Writes the files that were asked for. Raises OSError."""
-    from . import document, page, texts
-
-    for name, make in (("json", lambda: document.text(document.verdict_document(run))),
-                       ("junit", lambda: texts.junit(run)), ("markdown", lambda: texts.markdown(run)),
-                       ("html", lambda: page.build(run))):
-        if getattr(options, name):
-            write(Path(getattr(options, name)), make())
+from . import options as run_options
+from .options import share
 
 
 class Parser(argparse.ArgumentParser):
@@ -59,7 +21,11 @@ class Parser(argparse.ArgumentParser):
 def arguments() -> argparse.ArgumentParser:
     """The command line."""
     parser = Parser(prog="contend gate", description="Verdicts from pairs of base and head.")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="judge|compare|study")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="run|judge|compare|study")
+    run = verbs.add_parser("run", help="build base and head, measure both in turn, judge")
+    run.prog = "contend gate"
+    run_options.add(run)
+    run.set_defaults(check=lambda options: run_options.check(run, options))
     judge = verbs.add_parser("judge", help="judge a file of raw pairs, or a gate.json again")
     judge.add_argument("pairs", help="pairs file or gate.json (perf/gate/schema.json)")
     compare = verbs.add_parser("compare", help="compare two stored runs; exits 0 whatever it finds, for these do not gate")
@@ -127,8 +93,10 @@ def main(words: list[str] | None = None) -> int:
     """The command line; returns the exit code."""
     words = sys.argv[1:] if words is None else words
     options = arguments().parse_args(words)
+    if options.verb == "run":
+        options.check(options)
     try:
-        from . import document, texts
+        from . import document, outputs, texts
         from .design import Plan, PlanError
         from .judge import judge
     except ModuleNotFoundError as error:
@@ -137,8 +105,13 @@ def main(words: list[str] | None = None) -> int:
     from plots.load import RecordError
 
     from .recording import RecordingError
+    from .trees import GateError
 
     try:
+        if options.verb == "run":
+            from . import runner
+
+            return runner.gate(options)
         if options.verb == "study":
             return run_study(options)
         if options.verb == "compare":
@@ -150,8 +123,8 @@ def main(words: list[str] | None = None) -> int:
         else:
             measured, plan = document.read(options.pairs)
         run = judge(measured, plan)
-        outputs(run, options)
-    except (document.DocumentError, PlanError, RecordError, RecordingError) as error:
+        outputs.write_all(run, options.json, options.junit, options.markdown, options.html)
+    except (document.DocumentError, GateError, PlanError, RecordError, RecordingError) as error:
         return fail(str(error))
     except OSError as error:
         return fail(f"{error.filename or options.verb}: cannot be written ({error.strerror}).")

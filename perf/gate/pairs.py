@@ -20,6 +20,14 @@ def compare(base: str | Path, head: str | Path, command: tuple[str, ...] = ()) -
     """The cells of two records (files, or directories of runs), by key. Raises RecordError of one sentence."""
     paths = [load.find(base), load.find(head)]
     records = [load.load(path) for path in paths]
+    timed, exact, skipped = matched(records, paths)
+    sides = [_side(str(name), record) for name, record in zip((base, head), records)]
+    return Measured("compare", *sides, tuple(timed), (), tuple(exact), tuple(skipped), records[1].environment, command,
+                    records[0].run["started"], records[1].run.get("finished"), True, tuple(_notes(records)))
+
+
+def matched(records: list[Record], paths: list[Path]) -> tuple[list[Pairs], list[Exact], list[Skipped]]:
+    """The cells of two records, [base, head]; `paths` are for messages. Raises RecordError."""
     cells = [_by_key(record, path) for record, path in zip(records, paths)]
     timed: list[Pairs] = []
     exact: list[Exact] = []
@@ -29,9 +37,12 @@ def compare(base: str | Path, head: str | Path, command: tuple[str, ...] = ()) -
         one, two = (side.get(key) for side in cells)
         found = _matched(key, one, two, records, apart)
         (timed if isinstance(found, Pairs) else exact if isinstance(found, Exact) else skipped).append(found)
-    sides = [_side(str(name), record) for name, record in zip((base, head), records)]
-    return Measured("compare", *sides, tuple(timed), (), tuple(exact), tuple(skipped), records[1].environment, command,
-                    records[0].run["started"], records[1].run.get("finished"), True, tuple(_notes(records)))
+    return timed, exact, skipped
+
+
+def alone(record: Record, path: Path, reason: str, detail: str = "") -> list[Skipped]:
+    """The cells of a record that has no other to be compared with. Raises RecordError."""
+    return [Skipped(key, reason, detail) for key in _by_key(record, path)]
 
 
 def _side(name: str, record: Record) -> Side:
@@ -152,11 +163,15 @@ def _notes(records: list[Record]) -> list[str]:
     for record, side in zip(records, ("base", "head")):
         if not record.run["complete"]:
             notes.append(f"The {side} is a partial run.")
-    present = {(c.family, c.workload) for c in base.timed} & {(c.family, c.workload) for c in head.timed}
-    blind = [key for key in present if not all(any(
-        (e.get("family"), e.get("workload")) == key and isinstance(e.get("fingerprint"), str)
-        for e in record.raw["workloads"]) for record in records)]
-    if blind:
-        notes.append("The records do not say what the workloads' sources were, so a changed benchmark would be taken "
-                     "for a changed primitive.")
-    return notes
+    return notes + blind(records)
+
+
+def blind(records: list[Record]) -> list[str]:
+    """A sentence where records do not say what the sources of workloads that both have were; else nothing."""
+    present = [{(c.family, c.workload) for c in record.cells if c.lens in (TIME, COHERENCE)} for record in records]
+    for key in present[0] & present[1]:
+        if not all(any((e.get("family"), e.get("workload")) == key and isinstance(e.get("fingerprint"), str)
+                       for e in record.raw["workloads"]) for record in records):
+            return ["The records do not say what the workloads' sources were, so a changed benchmark would be taken "
+                    "for a changed primitive."]
+    return []

@@ -31,8 +31,9 @@ fs::path home_of_packages(const fs::path& package) {
   return fs::exists(source / package / "__main__.py") ? source : fs::path();
 }
 
-/// Runs `python3 -m <name of the package> <words…>` and waits. `verb` is whose messages these are.
-int run_package(const char* verb, const fs::path& package, const std::vector<std::string>& words, bool only_errors) {
+/// Becomes `python3 -m <name of the package> <words…>`. Returns the exit code only if it cannot. `verb` is whose
+/// messages these are.
+int become_package(const char* verb, const fs::path& package, const std::vector<std::string>& words) {
   const char* chosen = std::getenv("CONTEND_PYTHON");
   std::string python = chosen != nullptr && *chosen != '\0' ? chosen : std::string(build_info::python);
   if (python.empty()) python = "/usr/bin/python3";  // it says itself which module is missing
@@ -44,23 +45,30 @@ int run_package(const char* verb, const fs::path& package, const std::vector<std
   }
   std::vector<std::string> arguments{python, "-m", package.filename().string()};
   arguments.insert(arguments.end(), words.begin(), words.end());
+  std::vector<char*> argv;
+  for (auto& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  // What the gate builds has its user's settings again.
+  if (const char* own = std::getenv("PYTHONPATH")) ::setenv("CONTEND_USERS_PYTHONPATH", own, 1);
+  ::setenv("PYTHONPATH", (home.string() + ":" + (home / "perf").string()).c_str(), 1);
+  ::setenv("PYTHONDONTWRITEBYTECODE", "1", 1);
+  ::setenv("PYTHONSAFEPATH", "1", 1);  // a folder called gate where the user stands is not ours
+  ::execvp(argv[0], argv.data());
+  std::fprintf(stderr, "contend %s: cannot run '%s'; set CONTEND_PYTHON to a Python 3 with matplotlib and SciPy\n",
+               verb, argv[0]);
+  return 2;
+}
+
+/// The same in a child, whose exit code is returned.
+int run_package(const char* verb, const fs::path& package, const std::vector<std::string>& words, bool only_errors) {
   const pid_t child = ::fork();
   if (child < 0) {
     std::fprintf(stderr, "contend %s: cannot start the Python interpreter: %s\n", verb, std::strerror(errno));
     return 2;
   }
   if (child == 0) {
-    std::vector<char*> argv;
-    for (auto& argument : arguments) argv.push_back(argument.data());
-    argv.push_back(nullptr);
-    ::setenv("PYTHONPATH", (home.string() + ":" + (home / "perf").string()).c_str(), 1);
-    ::setenv("PYTHONDONTWRITEBYTECODE", "1", 1);
-    ::setenv("PYTHONSAFEPATH", "1", 1);  // a folder called gate where the user stands is not ours
     if (only_errors) ::dup2(2, 1);
-    ::execvp(argv[0], argv.data());
-    std::fprintf(stderr, "contend %s: cannot run '%s'; set CONTEND_PYTHON to a Python 3 with matplotlib and SciPy\n",
-                 verb, argv[0]);
-    ::_exit(2);
+    ::_exit(become_package(verb, package, words));
   }
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
@@ -79,6 +87,11 @@ int render_report(const fs::path& directory, bool quiet) {
 int compare_runs(std::vector<std::string> words) {
   words.insert(words.begin(), "compare");
   return run_package("compare", fs::path("perf") / "gate", words, false);
+}
+
+int become_gate(std::vector<std::string> words) {
+  words.insert(words.begin(), "run");
+  return become_package("gate", fs::path("perf") / "gate", words);
 }
 
 }  // namespace contend::record

@@ -16,4 +16,7 @@ int render_report(const std::filesystem::path& directory, bool quiet);
 /// whatever it finds, 2 for what it cannot read, 3 where the runs have no cell in common.
 int compare_runs(std::vector<std::string> words);
 
+/// Becomes `contend gate` with these words: signals meant for the gate reach it alone. Returns 2 only if it cannot.
+int become_gate(std::vector<std::string> words);
+
 }  // namespace contend::record

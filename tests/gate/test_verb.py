@@ -35,3 +35,12 @@ def test_help_and_bad_input():
     assert done.returncode == 2 and done.stderr == "contend: /nonexistent: no such results file.\n"
     done = contend("compare", SMALL)
     assert done.returncode == 2 and done.stderr.startswith("contend compare: ") and done.stderr.count("\n") == 1
+
+
+def test_gate_is_a_verb_of_its_own():
+    done = contend("gate", "--help")
+    assert done.returncode == 0 and done.stdout.startswith("usage: contend gate [-h] [--base REF]")
+    assert "  gate " in contend("--help").stdout
+    done = contend("gate", "--base", "HEAD", cwd="/")
+    assert done.returncode == 2 and done.stderr == "contend: /: is not in a git repository; the gate takes base and " \
+        "head from one.\n"

@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: MIT
+"""`contend gate`: from two commits to a verdict; whatever happens in between, the trees are gone at the end."""
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import shutil
+import sys
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from pathlib import Path
+
+from plots.load import RecordError
+from plots.record import Record
+
+from . import builds, outputs, processes, simulated, texts, trees
+from .design import Plan
+from .judge import judge
+from .model import Exact, Measured, RunVerdict, Side, Skipped
+from .progress import Progress
+from .trees import GateError, Point
+
+INTERRUPTED = 130
+RESULTS = Path("results")
+LATEST = "latest-gate"
+FILES = {"json": "gate.json", "junit": "gate.xml", "markdown": "gate.md", "html": "gate.html"}
+
+
+@dataclass
+class Found:
+    """What the lenses have found so far; an interruption leaves what is in it."""
+
+    exact: tuple[Exact, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    notes: list[str] = field(default_factory=list)
+    records: tuple[Record | None, Record | None] = (None, None)
+    measured: bool = False
+    complete: bool = True
+
+
+def now() -> str:
+    """UTC, ISO 8601."""
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def recipe_for(top: Path, options: argparse.Namespace) -> builds.Recipe:
+    """How the trees are built. Raises GateError."""
+    if options.build:
+        return builds.Recipe(options.build, options.bench)
+    if not (top / "cmake" / "ContendAddBench.cmake").is_file():
+        raise GateError(f"{top}: is not the source of contend, so --build and --bench must say what to build and to run.")
+    return builds.OWN
+
+
+def folder_for(top: Path, options: argparse.Namespace, base: Point, head: Point) -> Path:
+    """The folder of results, made. Raises GateError."""
+    path = options.out
+    if path is None:
+        stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+        path = top / RESULTS / f"gate-{stamp}-{base.commit[:10]}-{head.commit[:10]}"
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise GateError(f"{path}: cannot be made ({error.strerror}).") from error
+    return path.absolute()
+
+
+def command(options: argparse.Namespace, base: Point) -> tuple[str, ...]:
+    """What reproduces this gate, given the head's files."""
+    words = []
+    if options.lens:
+        words += ["--lens", ",".join(options.lens)]
+    if options.cells:
+        words += [f"--cells={options.cells}"]
+    if options.threads:
+        words += ["--threads", ",".join(map(str, options.threads))]
+    words += ["--max-slowdown", f"{options.max_slowdown:.4g}", "--budget", f"{options.budget:g}s"]
+    words += ["--machine", options.machine]
+    if options.seed is not None:
+        words += ["--seed", str(options.seed)]
+    if options.build:
+        which = ["--aa"] if options.aa else ["--base", base.commit, "--exact"]
+        return "contend", "gate", *which, *words, "--build", options.build, "--bench", str(options.bench)
+    which, words = ([], ["--aa", *words]) if options.aa else ([f"BASE={base.commit}"], ["--exact", *words])
+    return "make", "gate", *which, f"ARGS={shlex.join(words).replace('$', '$$')}"
+
+
+def side(point: Point, record: Record | None, tree: Path) -> Side:
+    """A side as the outputs tell it."""
+    run = record.run if record else {}
+    flags = run.get("flags")
+    return Side(point.name, point.tip, point.dirty, run.get("id"), run.get("compiler"),
+                flags.replace(str(tree), "<tree>") if flags else builds.flags(Path("<tree>")))
+
+
+def machine_for(name: str, top: Path) -> str:
+    """A machine's name as a program that stands elsewhere understands it. Raises GateError."""
+    if name == "local":
+        path = top / RESULTS / "local.json"
+        if not path.is_file():
+            raise GateError(f"--machine: 'local' was not calibrated, {path} is missing; 'contend doctor --calibrate' "
+                            "writes it.")
+        return str(path)
+    return str(Path(name).absolute()) if name.endswith(".json") else name
+
+
+class Run:
+    """One gate run, in steps; `interrupted` once somebody wanted it to end."""
+
+    def __init__(self, options: argparse.Namespace, progress: Progress):
+        self.options, self.progress = options, progress
+        self.top = trees.top_of(Path.cwd())
+        self.recipe = recipe_for(self.top, options)
+        self.machine = machine_for(options.machine, self.top)
+        out = (options.out.absolute(),) if options.out else ()
+        self.head = trees.head_point(self.top, out)
+        self.base = self.head if options.aa else trees.base_point(self.top, options.base, options.exact)
+        self.found = Found()
+        self.interrupted = False
+        self.base_error = ""
+        self.started = now()
+        self._introduce()
+
+    def _introduce(self) -> None:
+        base, head = self.base, self.head
+        if self.options.aa:
+            self.found.notes.append("Base and head are the same program from two paths (--aa).")
+        else:
+            self.progress.say(f"base: {base.name}, {base.commit[:10]}")
+        self.progress.say(f"head: {head.name}, {head.tip[:10]}{' with uncommitted changes' if head.dirty else ''}")
+        if head.dirty:
+            self.found.notes.append(f"The head is the working tree: {head.tip[:10]} and changes that are not committed.")
+        if base.commit == head.commit and not self.options.aa:
+            self.found.notes.append("Base and head are the same commit.")
+        if base.name.startswith("where HEAD left"):
+            self.found.notes.append(f"The base is {base.commit[:10]}, {base.name}; what came there since is not in it. "
+                                    "--exact compares with the branch itself.")
+
+    def go(self, out: Path) -> None:
+        """Builds and measures; what there is to judge is in `found`. Raises GateError."""
+        try:
+            with trees.Trees(self.top) as place:
+                self._measure(self._built(place, out), out)
+        except KeyboardInterrupt:
+            self.interrupted = True
+        self.interrupted = self.interrupted or not self.found.complete
+
+    def _built(self, place: trees.Trees, out: Path) -> list[builds.Built]:
+        """[base, head], or [head] where the base does not build. Raises GateError."""
+        names = ["head"] if self.options.aa else ["base", "head"]
+        made = [place.add(name, self.base if name == "base" else self.head) for name in names]
+        self.progress.say(f"building {' and '.join(names)}")
+        built = {one.name: one for one in builds.build(self.recipe, made, out, self.progress)}
+        if built["head"].error:
+            for line in built["head"].lines:
+                self.progress.warn(f"  {line}")
+            raise GateError(f"{built['head'].error} The whole output is in {out / 'build-head.log'}.")
+        if self.options.aa:
+            tree = place.copied("head", "base")
+            built["base"] = built["head"]._replace(name="base", tree=tree, program=tree / self.recipe.bench)
+        elif built["base"].error:
+            self.base_error = built["base"].error
+            for line in built["base"].lines:
+                self.progress.warn(f"  {line}")
+            self.progress.warn(f"{self.base_error} The head is measured all the same; nothing can be compared.")
+            self.found.notes.append(f"{self.base_error} It ended with: {' / '.join(built['base'].lines[:3])}")
+            return [built["head"]]
+        return [built["base"], built["head"]]
+
+    def _measure(self, built: list[builds.Built], out: Path) -> None:
+        """Asks each lens. Raises GateError."""
+        lenses = self.options.lens or ("coherence",)
+        if "coherence" in lenses:
+            if not all(one.simulates for one in built):
+                raise GateError(f"--lens: {self.recipe.bench} has no simulated twin beside it, which contend_add_bench makes.")
+            asked = simulated.Question(self.options.cells, self.options.threads, self.machine, self.options.seed)
+            came = simulated.measure(built, asked, out, self.progress)
+            found = self.found
+            found.exact, found.records, found.complete = came.exact, came.records, came.complete
+            found.skipped += came.skipped
+            found.notes += [*came.notes, *([came.failed] if came.failed else [])]
+            found.measured = found.measured or came.complete or bool(came.exact)
+            if came.complete and not came.skipped and not came.exact and not came.failed:
+                found.notes.append("No simulated cell has a name that --cells asks for.")
+
+    def verdict(self) -> RunVerdict:
+        """The verdict on what was found."""
+        found = self.found
+        records = found.records
+        folder = self.top / trees.PLACE
+        skipped = found.skipped
+        if self.base_error:
+            skipped = tuple(replace(cell, detail="The base does not build.") for cell in skipped)
+        environment = next((record.environment for record in reversed(records) if record), {})
+        measured = Measured(
+            "gate", side(self.base, records[0], folder / "base"), side(self.head, records[1], folder / "head"), (), (),
+            found.exact, skipped, environment, command(self.options, self.base), self.started, now(),
+            not self.interrupted, tuple(found.notes))
+        return judge(measured, Plan(1, max_slowdown=self.options.max_slowdown))
+
+
+def point_latest(out: Path) -> None:
+    """results/latest-gate → `out`, if it lies in results/. Raises OSError."""
+    if out.parent.name != RESULTS.name:
+        return
+    temporary = out.with_name(f".{LATEST}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(out.name)
+    os.replace(temporary, out.with_name(LATEST))
+
+
+def tell(run: RunVerdict, out: Path, options: argparse.Namespace) -> None:
+    """The table, where the page is, and how to have it again."""
+    if options.quiet:
+        return
+    print(texts.console(run, most=20), end="")
+    print(f"\npage         {out / FILES['html']}\nagain        {texts.command(run.measured)}")
+
+
+def gate(options: argparse.Namespace) -> int:
+    """The verb; returns the exit code. Raises GateError, RecordError or OSError."""
+    progress = Progress(options.quiet)
+    with processes.interruptible():
+        try:
+            run = Run(options, progress)
+            out = folder_for(run.top, options, run.base, run.head)
+        except KeyboardInterrupt:
+            return INTERRUPTED
+        try:
+            run.go(out)
+        finally:
+            progress.end()
+            if not run.found.measured:
+                discard(out, everything=run.interrupted and options.out is None)
+        with processes.undisturbed():  # who interrupted it wants what was found
+            return conclude(run, out)
+
+
+def discard(out: Path, everything: bool) -> None:
+    """Removes a folder of results that has none: if it is empty, or with what builds wrote there."""
+    if everything:
+        shutil.rmtree(out, ignore_errors=True)
+    else:
+        try:
+            out.rmdir()
+        except OSError:
+            pass
+
+
+def conclude(run: Run, out: Path) -> int:
+    """Judges, writes, tells; the exit code. Raises OSError."""
+    if not run.found.measured:
+        run.progress.warn("interrupted before there was anything to compare; nothing is kept")
+        return INTERRUPTED
+    verdict = run.verdict()
+    try:
+        outputs.write_all(verdict, **{kind: out / name for kind, name in FILES.items()})
+        point_latest(out)
+    finally:  # told even where it cannot be written
+        tell(verdict, out, run.options)
+        sys.stdout.flush()
+    return INTERRUPTED if run.interrupted else verdict.exit_code

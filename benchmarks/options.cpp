@@ -105,6 +105,7 @@ options parse_options(int argc, char** argv) {
   std::string jobs;
   std::string events;
   int repetitions = 0;
+  int trials = 0;
   bool ignored = false;
   const auto measuring = [&](CLI::Option* option) {  // simulated cells have no use for it
     if (simulate) option->group("");
@@ -165,6 +166,11 @@ options parse_options(int argc, char** argv) {
   app.add_option("--results", results, "Directory in which the run's own directory is made (default: results)");
   measuring(app.add_flag("--oversubscribe-spinners", out.oversubscribe_spinners,
                          "Also run fifo spin locks with more threads than processors (they collapse)"));
+  measuring(app.add_option("--point", out.point,
+                           "Measure this one cell in this process, write no record, and print one line of JSON: its "
+                           "ns_per_op, trial by trial (20 ms each unless --window-ms says otherwise)"));
+  auto* counted_trials = app.add_option("--trials", trials, "With --point: trials (default: 3)");
+  measuring(counted_trials);
   app.add_flag("--plan", out.plan, "Print how many cells and how long, and stop");
   app.add_flag("--list", out.list, "Print the cells' names, or with --json the catalogue, and stop");
   std::string json_file;
@@ -189,8 +195,8 @@ options parse_options(int argc, char** argv) {
   if (out.placement != "compact" && out.placement != "spread" && out.placement != "none")
     throw usage_error("--placement: '" + out.placement + "' is not a policy; expected compact, spread or none");
   if (simulate) {
-    for (const char* argument :
-         {"--repetitions", "--window-ms", "--latency-window-ms", "--placement", "--events", "--oversubscribe-spinners"})
+    for (const char* argument : {"--repetitions", "--window-ms", "--latency-window-ms", "--placement", "--events",
+                                 "--oversubscribe-spinners", "--point", "--trials"})
       if (app.count(argument) > 0) throw usage_error(argument + std::string(no_clock));
     if (app.count("--lens") > 0)
       throw usage_error("--lens: '" + lens +
@@ -220,10 +226,17 @@ options parse_options(int argc, char** argv) {
         number_in<long>("--repetitions", std::to_string(repetitions), 1, 1000, "a number of repetitions"));
     out.google_flags.push_back("--benchmark_repetitions=" + std::to_string(out.repetitions));
   }
+  const bool one_point = app.count("--point") > 0;
+  if (counted_trials->count() > 0) {
+    if (!one_point) throw usage_error("--trials: " + std::to_string(trials) + " are asked for without --point");
+    out.trials = static_cast<int>(number_in<long>("--trials", std::to_string(trials), 1, 1000, "a number of trials"));
+  }
   const bool quick = out.profile == "quick";
   if (out.repetitions == 0) out.repetitions = quick ? 6 : 10;
   out.window = app.count("--window-ms") > 0 ? milliseconds_in("--window-ms", window_ms)
-                                            : std::chrono::microseconds(quick ? 40'000 : 100'000);
+                                            : std::chrono::microseconds(one_point ? 20'000
+                                                                        : quick   ? 40'000
+                                                                                  : 100'000);
   out.latency_window = app.count("--latency-window-ms") > 0 ? milliseconds_in("--latency-window-ms", latency_window_ms)
                                                             : std::chrono::microseconds(quick ? 15'000 : 50'000);
   if (!(limit_s >= 0.1 && limit_s <= 3600))

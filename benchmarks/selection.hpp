@@ -30,6 +30,9 @@ std::vector<unsigned> thread_counts(const options& asked, unsigned processors);
 /// do, or when nothing is left.
 selection select(const matrix& all, const options& asked, unsigned processors);
 
+/// Why a cell is not measured with more threads than processors unless --oversubscribe-spinners is given, or empty.
+std::string collapses(const cell& c, unsigned processors);
+
 /// Numbers of simulated threads: those of --threads, else 1, 2, 4 … 64 (quick) or 128 (full), up to the machine's
 /// cores.
 std::vector<unsigned> simulated_threads(const options& asked, unsigned cores);

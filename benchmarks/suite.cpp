@@ -14,6 +14,7 @@
 #include "lens_counters.hpp"
 #include "perf/host/cgroup.hpp"
 #include "perf/host/topology.hpp"
+#include "point.hpp"
 #include "progress.hpp"
 #include "run.hpp"
 #include "selection.hpp"
@@ -71,12 +72,12 @@ int print_list(const matrix& all, const options& asked) {
   return 0;
 }
 
-nlohmann::ordered_json planned_cells(const selection& chosen, const char* why_not) {
+nlohmann::ordered_json simulated_cells_json(const selection& chosen) {
   nlohmann::ordered_json cells = nlohmann::ordered_json::array();
   for (const auto& c : chosen.cells)
     cells.push_back(
         {{"name", c.what->name},
-         {why_not, c.skipped.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(c.skipped)}});
+         {"not_applicable", c.skipped.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(c.skipped)}});
   return cells;
 }
 
@@ -96,14 +97,15 @@ int print_plan(const selection& chosen, const selection& simulated, const option
   const auto time = planned_time(chosen, asked, counts(events));
   const auto simulated_time = planned_simulation(simulated, asked, processors);
   if (asked.json) {
-    nlohmann::ordered_json plan{{"cells", planned_cells(chosen, "skipped")},
+    nlohmann::ordered_json plan{{"cells", cells_to_json(chosen, asked, processors)},
+                                {"usable_processors", processors},
                                 {"measured", chosen.measured()},
                                 {"seconds", time.count()},
                                 {"simulated", simulated.measured()},
                                 {"rule", in_one(chosen, simulated)}};
     if (simulation != nullptr)
       plan["simulation"] = {{"machine", simulation->machine().name},
-                            {"cells", planned_cells(simulated, "not_applicable")},
+                            {"cells", simulated_cells_json(simulated)},
                             {"seconds", simulated_time.count()}};
     std::cout << plan.dump(2) << '\n';
     return 0;
@@ -156,7 +158,7 @@ int run_suite(int argc, char** argv, void (*extend)(matrix&)) {
     options asked = parse_options(argc, argv);
     const host::topology machine = host::read_topology();
     const unsigned processors = host::usable_processors(machine, host::read_cgroup_limits());
-    matrix all(thread_counts(asked, processors));
+    matrix all(asked.point.empty() ? thread_counts(asked, processors) : std::vector{threads_of(asked.point)});
     add_catalogue(all);
     if (extend != nullptr) {
       extend(all);
@@ -166,6 +168,7 @@ int run_suite(int argc, char** argv, void (*extend)(matrix&)) {
       const auto policy = host::parse_placement(asked.placement);
       return serve(all, host::placement_order(*policy, machine));
     }
+    if (!asked.point.empty()) return measure_point(all, asked, machine, processors);
     if (asked.list && !asked.only_simulates()) return print_list(all, asked);
     if (asked.validating) return validate(asked, extend);
     std::optional<simulation_plan> simulation = plan_simulation(asked);

@@ -43,8 +43,8 @@ struct options {
   std::optional<std::string> events;                   ///< of --events; absent: the default ones
   std::filesystem::path results = "results";
   bool oversubscribe_spinners = false;
-  std::string point;  ///< the one cell to measure in this process; empty: a run
-  int trials = 3;     ///< of it
+  std::optional<std::string> point;  ///< the one cell to measure in this process; absent: a run
+  int trials = 3;                    ///< of it
   bool plan = false;
   bool list = false;
   bool json = false;

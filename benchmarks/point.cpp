@@ -8,10 +8,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <csignal>
 #include <cstdio>
+#include <map>
 
 #include "cell_results.hpp"
+#include "fingerprint.hpp"
 #include "google_flags.hpp"
 #include "primitives/platform.hpp"
 #include "trial.hpp"
@@ -67,7 +70,8 @@ ordered_json measured(const cell& what, const options& asked, const host::topolo
   ::sigaction(SIGALRM, &at_the_end, nullptr);
   team threads(host::placement_order(*host::parse_placement(asked.placement), machine));
   cell_results results(what, asked.placement, processors);
-  std::vector<double> times;
+  ordered_json times = ordered_json::array();
+  bool any = false;
   for (int i = 0; i < asked.trials; ++i) {
     trial_result trial;
     end_after(asked.window + asked.cell_limit);
@@ -80,12 +84,14 @@ ordered_json measured(const cell& what, const options& asked, const host::topolo
     end_after({});
     if (!trial.wrong.empty()) return without_number(std::move(about), "check_failed", trial.wrong);
     const auto ns_per_op = results.add_throughput(trial, {});
-    if (!ns_per_op)
-      return without_number(std::move(about), "not_counted", results.to_record().caveats.at("not_counted"));
-    times.push_back(*ns_per_op);
+    times.push_back(ns_per_op ? ordered_json(*ns_per_op) : ordered_json(nullptr));
+    any = any || ns_per_op.has_value();
   }
+  if (!any) return without_number(std::move(about), "not_counted", results.to_record().caveats.at("not_counted"));
   about["ns_per_op"] = times;
-  about["failed_per_op"] = results.to_record().metrics.at("failed_per_op").samples;
+  auto& failed = about["failed_per_op"] = ordered_json::array();
+  for (const double one : results.to_record().metrics.at("failed_per_op").samples)
+    failed.push_back(std::isnan(one) ? ordered_json(nullptr) : ordered_json(one));
   return about;
 }
 
@@ -101,13 +107,13 @@ unsigned threads_of(const std::string& cell_name) {
 }
 
 int measure_point(const matrix& all, const options& asked, const host::topology& machine, unsigned processors) {
-  const cell* what = all.find(asked.point);
+  const cell* what = all.find(*asked.point);
   if (what == nullptr) {
     std::vector<std::string> names;
     for (const auto& c : all.cells()) names.push_back(c.name);
-    const auto near = nearest(asked.point, names);
+    const auto near = nearest(*asked.point, names);
     throw usage_error(
-        fmt::format("--point: '{}' does not exist; {}", asked.point,
+        fmt::format("--point: '{}' does not exist; {}", *asked.point,
                     near.empty() ? "--list shows all names" : fmt::format("did you mean {}?", fmt::join(near, ", "))));
   }
   const ordered_json found = measured(*what, asked, machine, processors);
@@ -116,7 +122,14 @@ int measure_point(const matrix& all, const options& asked, const host::topology&
   return found.contains("ns_per_op") ? 0 : no_number;
 }
 
-ordered_json cells_to_json(const selection& chosen, const options& asked, unsigned processors) {
+ordered_json cells_to_json(const matrix& all, const selection& chosen, const options& asked, unsigned processors) {
+  std::map<std::pair<std::string, std::string>, ordered_json> sources;
+  for (const auto& entry : all.workloads()) {
+    const fingerprint source = fingerprint_of(entry.facts.file, entry.own);
+    sources[{std::string(entry.facts.family), std::string(entry.facts.name)}] =
+        source.reason.empty() ? ordered_json(source.digest) : ordered_json(nullptr);
+  }
+
   const auto part = [](quick_part quick) {
     switch (quick) {
       case quick_part::none:
@@ -142,6 +155,7 @@ ordered_json cells_to_json(const selection& chosen, const options& asked, unsign
                      {"params", params},
                      {"threads", c->threads},
                      {"placement", asked.placement},
+                     {"fingerprint", sources.at({c->family, c->workload})},
                      {"quick", part(c->quick)},
                      {"applicable", c->not_applicable.empty()},
                      {"oversubscribed", c->threads > processors}});

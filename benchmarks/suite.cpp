@@ -92,12 +92,12 @@ void print_cells(const selection& chosen, const char* left_out) {
   fmt::print("{:<12}{:>10}{:>16}\n\n", "all", chosen.measured(), chosen.cells.size() - chosen.measured());
 }
 
-int print_plan(const selection& chosen, const selection& simulated, const options& asked, unsigned processors,
-               const event_plan* events, const simulation_plan* simulation) {
+int print_plan(const matrix& all, const selection& chosen, const selection& simulated, const options& asked,
+               unsigned processors, const event_plan* events, const simulation_plan* simulation) {
   const auto time = planned_time(chosen, asked, counts(events));
   const auto simulated_time = planned_simulation(simulated, asked, processors);
   if (asked.json) {
-    nlohmann::ordered_json plan{{"cells", cells_to_json(chosen, asked, processors)},
+    nlohmann::ordered_json plan{{"cells", cells_to_json(all, chosen, asked, processors)},
                                 {"usable_processors", processors},
                                 {"measured", chosen.measured()},
                                 {"seconds", time.count()},
@@ -158,7 +158,7 @@ int run_suite(int argc, char** argv, void (*extend)(matrix&)) {
     options asked = parse_options(argc, argv);
     const host::topology machine = host::read_topology();
     const unsigned processors = host::usable_processors(machine, host::read_cgroup_limits());
-    matrix all(asked.point.empty() ? thread_counts(asked, processors) : std::vector{threads_of(asked.point)});
+    matrix all(asked.point ? std::vector{threads_of(*asked.point)} : thread_counts(asked, processors));
     add_catalogue(all);
     if (extend != nullptr) {
       extend(all);
@@ -168,7 +168,7 @@ int run_suite(int argc, char** argv, void (*extend)(matrix&)) {
       const auto policy = host::parse_placement(asked.placement);
       return serve(all, host::placement_order(*policy, machine));
     }
-    if (!asked.point.empty()) return measure_point(all, asked, machine, processors);
+    if (asked.point) return measure_point(all, asked, machine, processors);
     if (asked.list && !asked.only_simulates()) return print_list(all, asked);
     if (asked.validating) return validate(asked, extend);
     std::optional<simulation_plan> simulation = plan_simulation(asked);
@@ -187,7 +187,7 @@ int run_suite(int argc, char** argv, void (*extend)(matrix&)) {
     std::optional<event_plan> events;
     if (asked.counting) events.emplace(asked);
     if (asked.plan)
-      return print_plan(to_measure, to_simulate, asked, processors, events ? &*events : nullptr,
+      return print_plan(all, to_measure, to_simulate, asked, processors, events ? &*events : nullptr,
                         simulation ? &*simulation : nullptr);
     if (!asked.timing) asked.repetitions = 1;
     return bench_run(all, asked, processors, to_measure, to_simulate, events ? &*events : nullptr,

@@ -91,6 +91,20 @@ def _without_numbers(cell: Pairs, plan: Plan) -> CellVerdict | None:
     return _skipped(Skipped(cell.key, reason, detail))
 
 
+def state(cell: Pairs, plan: Plan) -> Decision | None:
+    """A cell after the pairs that there are, which `wants` so many more; None where no more pairs would help, for the
+    base itself fails or no pair has a number."""
+    if not cell.base or _without_numbers(cell, plan):
+        return None
+    first = cell.log_ratios(1)
+    return decide(first, cell.log_ratios(2), plan) if len(first) else None
+
+
+def control_plan(cells: int, plan: Plan) -> Plan:
+    """What is declared for so many control cells: three looks at the control share the budget."""
+    return replace(plan, cells=cells, budget=plan.budget / 3, design="two_stage")
+
+
 def _two_stage(cells: tuple[Pairs, ...], plan: Plan, with_detectable: bool) -> list[CellVerdict]:
     out = []
     for cell in cells:
@@ -187,8 +201,7 @@ def _sentence(cell: CellVerdict, state: Decision, plan: Plan) -> str:
 
 def judge_control(cells: tuple[Pairs, ...], plan: Plan) -> Control:
     """The same binary against itself. Three looks share the budget: a cell slower, a cell faster, all cells one way."""
-    own = replace(plan, cells=len(cells), budget=plan.budget / 3, design="two_stage")
-    verdicts = _two_stage(cells, own, False)
+    verdicts = _two_stage(cells, control_plan(len(cells), plan), False)
     moved = [c for c in verdicts if c.verdict in (REGRESSION, IMPROVEMENT)]
     estimates = [math.log(c.ratio) for c in verdicts if c.ratio]
     p = one_way(estimates) if estimates else None

@@ -21,6 +21,7 @@ REASONS = {
     "crashed": "The base crashed in it, so there is nothing to compare with. Mend the base.",
     "check_failed": "The base's result was wrong, so its time means nothing. Mend the base.",
     "not_measurable": "There is no number on one of the sides; the detail says which and why.",
+    "left_out": "More cells than a run takes, and this one was not drawn. Ask for it with --cells, or raise --budget.",
     "new": "Only the head has it; it is gated from the next base on.",
     "removed": "Only the base has it. If that was not meant, look for a renamed cell.",
     "benchmark_changed": "The workload's source or parameters differ, so the two numbers are not of the same thing.",

@@ -69,8 +69,8 @@ class Program:
     def cells(self, pattern: str = "", threads: tuple[int, ...] | None = None) -> list[Cell]:
         """Its cells whose name holds `pattern` (a regular expression; a leading '-' turns it round), at these counts.
 
-        Without counts: 1, 2 and all processors, of contend; every one that there is, of Google Benchmark. Without a
-        pattern: of contend, the parameter sets of the quick profile. Raises ToolError.
+        Without counts: 1, 2 and all processors, of contend; every one that there is, of Google Benchmark. Raises
+        ToolError.
         """
         refused = pattern.startswith("-")
         try:
@@ -78,8 +78,6 @@ class Program:
         except re.error as error:
             raise ToolError(f"--cells: '{pattern}' is not a regular expression: {error}.") from None
         found = self._contend_cells(threads) if self.kind == "contend" else self._google_cells(threads)
-        if not pattern:
-            return [cell for cell in found if cell.rank < RANKS.index("none")]
         return [cell for cell in found if (expression.search(cell.key.name) is None) == refused]
 
     def point(self, cell: Cell, window_ms: float = 20, trials: int = 3, limit_s: float = 10) -> Point:
@@ -159,7 +157,8 @@ class Program:
             told = json.loads(done.stdout)
             if "caveat" in told:
                 return Point(None, str(told["caveat"]), str(told["sentence"]))
-            return _number(statistics.median(map(float, told["ns_per_op"])))
+            times = [math.inf if one is None else float(one) for one in told["ns_per_op"]]  # null: nothing got done
+            return _number(statistics.median(times))
         except (ValueError, KeyError, TypeError):
             return Point(None, "crashed", _why(done))
 
@@ -215,7 +214,8 @@ def google_point(runs: list[dict[str, Any]]) -> Point:
 
 def _number(value: float) -> Point:
     if not (math.isfinite(value) and value > 0):
-        return Point(None, "not_counted", f"{value:g} ns per operation is no time")
+        return Point(None, "not_counted", "no operation was done" if value == math.inf else
+                     f"{value:g} ns per operation is no time")
     return Point(value)
 
 

@@ -48,6 +48,13 @@ REFUSED = [  # arguments, what the sentence must hold
     (["--benchmark_time_unit=h"], ["--benchmark_time_unit", "ns, us, ms or s"]),
     (["--v=abc"], ["--v", "'abc'"]),
     (["--list", "--family", "locks"], ["--family", "lock"]),
+    (["--point", "mcs"], ["--point", "'mcs'", "/threads:n"]),
+    (["--point", ""], ["--point", "/threads:n"]),
+    (["--point", "critical_section/mcs/threads:0"], ["--point", "'0'", "512"]),
+    (["--point", "critical_section/mcss/inside_ns:0/outside_ns:0/threads:2"],
+     ["--point", "did you mean critical_section/mcs/inside_ns:0/outside_ns:0/threads:2"]),
+    (["--point", "empty/nothing/threads:1", "--trials", "0"], ["--trials", "'0'"]),
+    (["--trials", "3"], ["--trials", "--point"]),
     (["--results", "/proc/nowhere"], ["--results", "/proc/nowhere"]),
 ]
 
@@ -61,6 +68,29 @@ def test_bad_input_is_one_sentence_and_exit_2(words, parts, tmp_path):
         assert part in done.stderr
     assert done.stdout == ""
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_point_is_one_line_and_leaves_nothing_behind(tmp_path):
+    done = run("bench", "--point", "empty/nothing/threads:1", "--trials", "2", "--window-ms", "5", cwd=tmp_path)
+    point = json.loads(done.stdout)
+    assert done.returncode == 0 and done.stderr == "" and done.stdout.count("\n") == 1
+    assert list(point) == ["cell", "family", "placement", "ns_per_op", "failed_per_op"]
+    assert len(point["ns_per_op"]) == len(point["failed_per_op"]) == 2 and list(tmp_path.iterdir()) == []
+    beyond = f"critical_section/mcs/inside_ns:0/outside_ns:0/threads:{os.cpu_count() + 1}"
+    done = run("bench", "--point", beyond)
+    assert done.returncode == 4 and json.loads(done.stdout)["caveat"] == "skipped"
+    assert run("bench", "--point", "latency/nothing/threads:1").returncode == 2
+
+
+def test_a_plan_tells_what_a_gate_must_know():
+    plan = json.loads(run("bench", "--plan", "--json", "--lens", "time", "--profile", "full", "--threads", "1,500").stdout)
+    cells = {cell["name"]: cell for cell in plan["cells"]}
+    mcs = cells["critical_section/mcs/inside_ns:0/outside_ns:0/threads:1"]
+    assert (mcs["family"], mcs["workload"], mcs["primitive"], mcs["threads"]) == ("lock", "critical_section", "mcs", 1)
+    assert mcs["params"] == {"inside_ns": 0, "outside_ns": 0} and mcs["placement"] == "compact" and mcs["applicable"]
+    assert len(mcs["fingerprint"]) == 16 and mcs["quick"] in ("main", "whole") and not mcs["oversubscribed"]
+    assert all(cell["oversubscribed"] == (cell["threads"] == 500) for cell in cells.values())
+    assert 1 <= plan["usable_processors"] <= os.cpu_count()
 
 
 def test_help_of_every_verb():

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from dataclasses import replace
 from typing import NamedTuple
 
-from .model import Accepted
-from .trees import git
+from .model import ACCEPTED, REGRESSION, Accepted, CellVerdict
 
 TRAILER = "Accept-Regression"
 GRAMMAR = f"{TRAILER}: CELL-REGEX LIMIT [time|coherence]: REASON"
+LOG_FORMAT = "--format=%x1e%H%x1f%(trailers:only,unfold)%x1f%B"  # of git log, as read() wants it
 LENSES = ("time", "coherence")
 _VALUE = re.compile(r"(?P<pattern>\S+)\s+(?P<limit>\S+?)(?:\s+(?P<lens>\S+?))?\s*:\s+(?P<reason>\S.*)", re.S)
 
@@ -27,7 +27,7 @@ def limit_of(text: str) -> float | None:
     if text == "any":
         return None
     found = re.fullmatch(r"(\d+(?:\.\d+)?)(%|x|×)", text)
-    ratio = float("nan") if not found else 1 + float(found[1]) / 100 if found[2] == "%" else float(found[1])
+    ratio = 0.0 if not found else 1 + float(found[1]) / 100 if found[2] == "%" else float(found[1])
     if not 1 < ratio < 1e6:
         raise ValueError(f"'{text}' is no limit, expected such as 25%, 3x or any")
     return ratio
@@ -48,9 +48,8 @@ def parse(value: str, commit: str) -> Accepted:
     return Accepted(found["pattern"], limit_of(found["limit"]), lens, " ".join(found["reason"].split()), commit)
 
 
-def read(top: Path, base: str, head: str) -> Trailers:
-    """The trailers of the commits that `head` has and `base` has not, newest first. Raises trees.GateError."""
-    log = git(top, "log", "--format=%x1e%H%x1f%(trailers:only,unfold)%x1f%B", f"{base}..{head}").stdout
+def read(log: str) -> Trailers:
+    """The trailers in what git log printed with LOG_FORMAT."""
     accepted: list[Accepted] = []
     notes: list[str] = []
     for entry in log.split("\x1e")[1:]:
@@ -63,7 +62,42 @@ def read(top: Path, base: str, head: str) -> Trailers:
                 accepted.append(parse(value, commit))
             except ValueError as error:
                 notes.append(f"{where}: '{TRAILER}:{value[:120]}' is ignored: {error}.")
-        loose = len(re.findall(rf"^{TRAILER}\s*:", message, re.M | re.I))
-        if loose > len(values):
-            notes.append(f"{where}: has '{TRAILER}:' outside of its last paragraph, where git finds no trailers; ignored.")
+        if len(re.findall(rf"^{TRAILER}\s*:", message, re.M | re.I)) > len(values):
+            notes.append(f"{where}: has '{TRAILER}:' outside of its last paragraph, where git finds no trailers; it is "
+                         "ignored.")
     return Trailers(tuple(accepted), tuple(notes))
+
+
+def limit_words(limit: float | None) -> str:
+    """up to +25 %, up to 3×, or without a limit."""
+    if limit is None:
+        return "without a limit"
+    return f"up to {100 * (limit - 1):+.3g} %" if limit < 2 else f"up to {limit:.3g}×"
+
+
+def words(one: Accepted) -> str:
+    """A trailer as a clause."""
+    return f"{limit_words(one.limit)} by {one.commit[:10]} ({one.reason})"
+
+
+def ratio_of(cell: CellVerdict) -> float | None:
+    """How much worse a regression is: of all metrics that are, the largest ratio; infinite from 0 on; None where the
+    head has no number."""
+    if cell.rule != "exact":
+        return cell.ratio
+    worse = [change for change in cell.changes if change.worse]
+    if any(change.head is None for change in worse):
+        return None
+    return max(change.head / change.base if change.base else float("inf") for change in worse)
+
+
+def apply(cell: CellVerdict, accepted: tuple[Accepted, ...]) -> CellVerdict:
+    """The verdict with what the commits accept: a head that has no number is never accepted."""
+    fitting = [one for one in accepted if one.lens in (None, cell.key.lens) and re.fullmatch(one.pattern, cell.key.name)]
+    ratio = ratio_of(cell) if cell.verdict == REGRESSION and fitting else None
+    if ratio is None:
+        return cell
+    for one in fitting:
+        if one.limit is None or ratio <= one.limit:
+            return replace(cell, verdict=ACCEPTED, accepted=one, sentence=f"{cell.sentence}; accepted {words(one)}")
+    return replace(cell, sentence=f"{cell.sentence}; more than what is accepted {words(fitting[0])}")

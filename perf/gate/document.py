@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Iterator
 
 from .design import Plan, PlanError
-from .model import CellVerdict, Exact, Key, Measured, Pairs, RunVerdict, Side, Skipped
+from .model import Accepted, CellVerdict, Exact, Key, Measured, Pairs, RunVerdict, Side, Skipped
 
 SCHEMA = Path(__file__).with_name("schema.json")
 _TYPES = {"object": dict, "array": list, "string": str, "boolean": bool, "integer": int, "number": (int, float),
@@ -97,11 +97,13 @@ def parse(document: Any) -> tuple[Measured, Plan]:
     control = [_cell(entry, f"control[{i}]") for i, entry in enumerate(document["control"])]
     if any(not isinstance(cell, Pairs) for cell in control):
         raise DocumentError("control has a cell without pairs.")
+    accepted = tuple(Accepted(**{name: entry[name] for name in Accepted._fields})
+                     for entry in document.get("accepted", []) if entry)
     sides = [Side(**{f.name: document[side].get(f.name) for f in fields(Side)}) for side in ("base", "head")]
     return Measured(document["kind"], *sides, tuple(groups[Pairs]), tuple(control), tuple(groups[Exact]),
                     tuple(groups[Skipped]), document.get("environment", {}), tuple(document.get("command", ())),
                     document.get("started"), document.get("finished"), document.get("complete", True),
-                    tuple(document.get("notes", ()))), Plan(**plan)
+                    tuple(document.get("notes", ())), accepted), Plan(**plan)
 
 
 def _cell(entry: dict[str, Any], where: str) -> Pairs | Exact | Skipped:
@@ -129,6 +131,7 @@ def measured_document(measured: Measured, plan: Plan) -> dict[str, Any]:
     return {
         "schema_version": 1, "kind": measured.kind, "command": list(measured.command), "started": measured.started,
         "finished": measured.finished, "complete": measured.complete, "notes": list(measured.notes),
+        "accepted": [one._asdict() for one in measured.accepted],
         "base": asdict(measured.base), "head": asdict(measured.head),
         "plan": {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(plan).items()},
         "environment": measured.environment,
@@ -169,7 +172,8 @@ def verdict_document(run: RunVerdict) -> dict[str, Any]:
 
 
 def _verdict(cell: CellVerdict) -> dict[str, Any]:
-    out = {f.name: getattr(cell, f.name) for f in fields(CellVerdict) if f.name not in ("key", "changes")}
+    out = {f.name: getattr(cell, f.name) for f in fields(CellVerdict) if f.name not in ("key", "changes", "accepted")}
+    out["accepted"] = cell.accepted._asdict() if cell.accepted else None
     out["changes"] = [change._asdict() for change in cell.changes]
     return out
 

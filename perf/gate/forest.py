@@ -7,7 +7,7 @@ import math
 import numpy as np
 from markupsafe import Markup, escape
 
-from .model import FAILED, IMPROVEMENT, INCONCLUSIVE, NOT_GATED, REGRESSION, CellVerdict, Pairs, RunVerdict
+from .model import ACCEPTED, FAILED, IMPROVEMENT, INCONCLUSIVE, NOT_GATED, REGRESSION, CellVerdict, Pairs, RunVerdict
 
 HEIGHT = 22  # pixels of a row
 MOST_DOTS = 60  # pairs drawn behind an interval
@@ -59,7 +59,7 @@ def row(cell: CellVerdict, pairs: Pairs | None, axis: Axis, max_slowdown: float)
     parts = [f'<rect class="beyond" x="{beyond:.2f}%" y="0" width="{100 - beyond:.2f}%" height="{HEIGHT}"/>']
     parts += [f'<line class="{"one" if x == 50 else "tick"}" x1="{x:.2f}%" x2="{x:.2f}%" y1="0" y2="{HEIGHT}"/>'
               for x, _ in axis.ticks()]
-    if pairs and cell.verdict in (REGRESSION, INCONCLUSIVE, IMPROVEMENT):
+    if pairs and cell.verdict in (REGRESSION, ACCEPTED, INCONCLUSIVE, IMPROVEMENT):
         parts += _dots(pairs, axis)
     low, high = (None if x is None else math.log(x) for x in (cell.low, cell.high))
     if cell.ratio is not None:

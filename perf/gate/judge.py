@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from . import exact
+from . import accepted, exact
 from .design import POWER, Decision, Plan, PlanError, decide, detectable
-from .model import (EXIT, FAILED, IMPROVEMENT, INCONCLUSIVE, INVALID, NOT_GATED, NOTHING, OK, PASS, REASONS, REGRESSION,
+from .model import (ACCEPTED, EXIT, FAILED, IMPROVEMENT, INCONCLUSIVE, INVALID, NOT_GATED, NOTHING, OK, PASS, REASONS, REGRESSION,
                     VERDICTS, CellVerdict, Control, Measured, Pairs, RunVerdict, Skipped)
 from .statistics import holm, interval, one_way, p_greater
 
@@ -29,6 +29,7 @@ def judge(measured: Measured, plan: Plan, with_detectable: bool = True) -> RunVe
     cells = judge_all(measured.cells, plan, with_detectable)
     cells += [exact.judge(cell) for cell in measured.exact]
     cells += [_skipped(cell) for cell in measured.skipped]
+    cells = [accepted.apply(cell, measured.accepted) for cell in cells]
     cells.sort(key=lambda c: (VERDICTS.index(c.verdict), -_badness(c), c.key))
     control = judge_control(measured.control, plan) if measured.control else None
     timed = [c for c in cells if c.rule != "exact" and c.verdict != NOT_GATED]
@@ -59,6 +60,8 @@ def _of_run(cells: list[CellVerdict], control: Control | None, hidden: float | N
                               f"{plan.max_slowdown:.0%} in them would not be found.")
     open_cells = sum(c.verdict == INCONCLUSIVE for c in cells)
     left = f"; {open_cells} stay{'s' if open_cells == 1 else ''} inconclusive" if open_cells else ""
+    taken = sum(c.verdict == ACCEPTED for c in cells)
+    left += f"; of {taken} {'it is' if taken == 1 else 'they are'} accepted by commits" if taken else ""
     cut = "" if measured.complete else " The run was interrupted, so this is about what was finished."
     one = "No regression in 1 cell" if len(gated) == 1 else f"No regression in {len(gated)} cells"
     return OK, f"{one}{left}.{cut}"

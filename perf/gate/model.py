@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 PASS, REGRESSION, IMPROVEMENT, CHANGED = "pass", "regression", "improvement", "changed"
-INCONCLUSIVE, NOT_GATED = "inconclusive", "not_gated"
-VERDICTS = (REGRESSION, INCONCLUSIVE, IMPROVEMENT, CHANGED, NOT_GATED, PASS)  # worst first, as everything is listed
+INCONCLUSIVE, NOT_GATED, ACCEPTED = "inconclusive", "not_gated", "accepted"
+VERDICTS = (REGRESSION, INCONCLUSIVE, ACCEPTED, IMPROVEMENT, CHANGED, NOT_GATED, PASS)  # worst first, as everything is listed
 
 OK, INVALID, NOTHING = "ok", "invalid", "nothing_compared"  # of a run, beside REGRESSION and INCONCLUSIVE
 EXIT = {OK: 0, REGRESSION: 1, NOTHING: 3, INVALID: 4, INCONCLUSIVE: 4}
@@ -92,6 +92,17 @@ class Skipped:
     detail: str = ""
 
 
+class Accepted(NamedTuple):
+    """A regression that a commit accepts: in cells whose whole name matches `pattern`, in `lens` (None: any), up to the
+    ratio `limit` (None: any)."""
+
+    pattern: str
+    limit: float | None
+    lens: str | None
+    reason: str
+    commit: str
+
+
 @dataclass(frozen=True)
 class Side:
     """One of the two builds. Unknown is None. `name` is what the user called it: a ref, a path."""
@@ -125,6 +136,7 @@ class Measured:
     finished: str | None = None
     complete: bool = True
     notes: tuple[str, ...] = ()
+    accepted: tuple[Accepted, ...] = ()
 
 
 class Change(NamedTuple):
@@ -164,6 +176,7 @@ class CellVerdict:
     rule: str = ""
     changes: tuple[Change, ...] = ()
     head_failed: int = 0
+    accepted: Accepted | None = None
 
 
 @dataclass(frozen=True)

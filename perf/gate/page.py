@@ -51,6 +51,7 @@ def build(run: RunVerdict) -> str:
     packed = base64.b64encode(gzip.compress(document.text(document.verdict_document(run)).encode(), 9, mtime=0))
     return environment.get_template("page.html.j2").render(
         run=run, measured=run.measured, plan=run.plan, headline=texts.HEADLINES[run.verdict], words=texts.WORDS,
+        accepted=texts.accepted_lines(run),
         tally=texts.tally(run), rules=texts.rules(run), levels=texts.level_words(run), command=texts.command(run.measured),
         timed=[c for c in timed if c.verdict != PASS], passed=[c for c in timed if c.verdict == PASS][:MOST_PASSES],
         passes=sum(c.verdict == PASS for c in timed), exact=[c for c in exact if c.verdict != PASS],

@@ -14,7 +14,7 @@ from pathlib import Path
 from plots.load import RecordError
 from plots.record import Record
 
-from . import builds, outputs, processes, simulated, texts, trees
+from . import accepted, builds, outputs, processes, simulated, texts, trees
 from .design import Plan
 from .judge import judge
 from .model import Exact, Measured, RunVerdict, Side, Skipped
@@ -121,6 +121,7 @@ class Run:
         self.base_error = ""
         self.started = now()
         self._introduce()
+        self.accepted = self._trailers()
 
     def _introduce(self) -> None:
         base, head = self.base, self.head
@@ -136,6 +137,15 @@ class Run:
         if base.name.startswith("where HEAD left"):
             self.found.notes.append(f"The base is {base.commit[:10]}, {base.name}; what came there since is not in it. "
                                     "--exact compares with the branch itself.")
+
+    def _trailers(self) -> accepted.Trailers:
+        """What commits between base and head accept."""
+        log = trees.git(self.top, "log", accepted.LOG_FORMAT, f"{self.base.commit}..{self.head.tip}", "--").stdout
+        found = accepted.read(log)
+        self.found.notes += found.notes
+        for note in found.notes:
+            self.progress.warn(note)
+        return found
 
     def go(self, out: Path) -> None:
         """Builds and measures; what there is to judge is in `found`. Raises GateError."""
@@ -196,7 +206,7 @@ class Run:
         measured = Measured(
             "gate", side(self.base, records[0], folder / "base"), side(self.head, records[1], folder / "head"), (), (),
             found.exact, skipped, environment, command(self.options, self.base), self.started, now(),
-            not self.interrupted, tuple(found.notes))
+            not self.interrupted, tuple(found.notes), self.accepted.accepted)
         return judge(measured, Plan(1, max_slowdown=self.options.max_slowdown))
 
 

@@ -15,7 +15,7 @@ from plots.record import Record
 
 from . import builds, pairs, processes
 from .model import Exact, Skipped
-from .progress import Progress
+from .progress import Progress, in_words
 from .trees import GateError, environment
 
 THREADS = (1, 2, 4, 16, 64)  # few enough for two sides in a minute on four processors
@@ -120,6 +120,8 @@ def measure(sides: list[builds.Built], asked: Question, out: Path, progress: Pro
         with processes.undisturbed():  # an asked program writes what it has finished
             for side in running:
                 side.stop(signal.SIGINT)
+    if not interrupted:
+        progress.say(f"simulated in {in_words(time.monotonic() - started)}")
     return _compared(running, interrupted)
 
 

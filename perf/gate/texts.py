@@ -7,12 +7,13 @@ import re
 import shlex
 import xml.etree.ElementTree as ET
 
+from .accepted import words as accepted_words
 from .judge import interval_words
-from .model import (CHANGED, IMPROVEMENT, INCONCLUSIVE, NOT_GATED, PASS, REGRESSION, VERDICTS, CellVerdict, Measured,
+from .model import (ACCEPTED, CHANGED, IMPROVEMENT, INCONCLUSIVE, NOT_GATED, PASS, REGRESSION, VERDICTS, CellVerdict, Measured,
                     RunVerdict)
 
 WORDS = {PASS: "pass", REGRESSION: "REGRESSION", IMPROVEMENT: "improvement", CHANGED: "changed",
-         INCONCLUSIVE: "inconclusive", NOT_GATED: "not gated"}
+         INCONCLUSIVE: "inconclusive", ACCEPTED: "accepted", NOT_GATED: "not gated"}
 HEADLINES = {"ok": "no regression", "regression": "regression", "invalid": "invalid run",
              "nothing_compared": "nothing compared", "inconclusive": "inconclusive"}
 MARKDOWN_MOST = 64_000  # bytes; GitHub cuts a comment at 65,536 characters
@@ -44,6 +45,14 @@ def level_words(run: RunVerdict) -> str:
         return f"Each bound of an interval is wrong with probability {plan.miss / 2:g} at most."
     return (f"Each bound of an interval is wrong with probability {plan.first_miss:g} at most, "
             f"{plan.look_miss:g} for cells with fresh pairs.")
+
+
+def accepted_lines(run: RunVerdict) -> list[str]:
+    """What commits accept, and how many cells need it: one line per trailer."""
+    counts = [sum(cell.accepted == one for cell in run.cells) for one in run.measured.accepted]
+    return [f"{one.pattern}{f' of the lens {one.lens}' if one.lens else ''}, {accepted_words(one)}: "
+            f"{f'{n} cell' if n else 'no cell needs it'}{'s' if n > 1 else ''}"
+            for one, n in zip(run.measured.accepted, counts)]
 
 
 def rules(run: RunVerdict) -> list[str]:
@@ -81,6 +90,8 @@ def console(run: RunVerdict, width: int = 100, most: int = 40) -> str:
     if len(grouped) > most:
         lines.append(f"{'':12} … and {len(grouped) - most} more")
     lines += _reasons(told)
+    for line in accepted_lines(run):
+        lines += [f"{'accepts' if i == 0 else '':12} {part}" for i, part in enumerate(_wrapped(line, width - 13))]
     if run.control:
         lines.append(f"{'control':12} {run.control.sentence}")
     for note in run.measured.notes:
@@ -121,6 +132,7 @@ def markdown(run: RunVerdict, most: int = MARKDOWN_MOST) -> str:
              f"Base `{_code(str(run.measured.base))}`, head `{_code(str(run.measured.head))}`: {tally(run)}."]
     if run.control:
         lines += ["", f"Control: {_cell_markdown(run.control.sentence)}."]
+    lines += ["", *(f"* Accepted: {_cell_markdown(line)}" for line in accepted_lines(run))]
     lines += ["", *(f"> {_cell_markdown(note)}" for note in run.measured.notes)]
     tail = ["", *rules(run), level_words(run) if run.measured.cells else ""]
     if run.measured.command:
@@ -148,7 +160,7 @@ def _code(text: str) -> str:
 
 
 def _row(cell: CellVerdict) -> str:
-    mark = {REGRESSION: "❌", INCONCLUSIVE: "❔", IMPROVEMENT: "✅", CHANGED: "ℹ️"}[cell.verdict]
+    mark = {REGRESSION: "❌", INCONCLUSIVE: "❔", ACCEPTED: "☑️", IMPROVEMENT: "✅", CHANGED: "ℹ️"}[cell.verdict]
     ratio = interval_words(cell) if cell.rule != "exact" else change_words(cell)
     words = f"{WORDS[cell.verdict].lower()}, {cell.key.lens}"
     return f"| {mark} {words} | `{_code(str(cell.key))}` | {ratio} | {_cell_markdown(cell.sentence[:400])} |"

@@ -11,6 +11,8 @@
 #include <chrono>
 #include <deque>
 #include <fstream>
+#include <limits>
+#include <map>
 #include <memory>
 
 #include "contend_build_info.hpp"
@@ -45,7 +47,7 @@ fs::path simulation_plan::program() {
 }
 
 simulation_plan::simulation_plan(const options& asked)
-    : program_(program()), results_(asked.results), seed_(asked.seed), weak_(asked.weak) {
+    : program_(program()), results_(asked.results), seed_(asked.seed), schedules_(asked.schedules), weak_(asked.weak) {
   const std::string name = !asked.machine.empty()                     ? asked.machine
                            : fs::exists(asked.results / "local.json") ? "local"
                                                                       : "zen4";
@@ -65,10 +67,7 @@ simulation_plan::simulation_plan(const options& asked)
 }
 
 ordered_json simulation_plan::request(const std::vector<unsigned>& threads) const {
-  return {{"machine", coherence::machine_json(machine_)},
-          {"threads", threads},
-          {"seed", seed_ ? ordered_json(*seed_) : ordered_json(nullptr)},
-          {"weak", weak_}};
+  return {{"machine", coherence::machine_json(machine_)}, {"threads", threads}, {"weak", weak_}};
 }
 
 std::string simulation_plan::calibrated() const {
@@ -80,6 +79,7 @@ ordered_json simulation_plan::to_json() const {
   ordered_json out{{"machine", coherence::machine_json(machine_)},
                    {"line_size", machine_.line_size},
                    {"seed", seed_ ? ordered_json(*seed_) : ordered_json(nullptr)},
+                   {"schedules", schedules_},
                    {"weak", weak_},
                    {"compiler", build_info::compiler},
                    {"accesses", accesses},
@@ -102,20 +102,24 @@ coherence_results::coherence_results(const cell& what)
   record_.metrics["jain_fairness"] = record_.metrics["self_handoff"] = {"0-1", {}};
 }
 
-std::uint64_t coherence_results::add(const ordered_json& answer) {
+std::uint64_t coherence_results::add(const ordered_json& answer, const std::string& where) {
+  constexpr double none = std::numeric_limits<double>::quiet_NaN();
+  for (auto& [name, metric] : record_.metrics) metric.samples.push_back(none);
+  std::uint64_t accesses = 0;
   try {
-    return take(answer);
+    accesses = take(answer, where);
   } catch (const ordered_json::exception& wrong) {
-    for (auto& [name, metric] : record_.metrics) metric.samples.clear();
-    measured_ = false;
-    add_caveat("crashed", fmt::format("the simulating program's answer was not understood: {}", wrong.what()));
-    return 0;
+    for (auto& [name, metric] : record_.metrics) metric.samples.back() = none;
+    add_caveat("crashed", fmt::format("{}the simulating program's answer was not understood: {}", where, wrong.what()));
   }
+  ++schedules_;
+  record_.rows.resize(schedules_);
+  return accesses;
 }
 
-std::uint64_t coherence_results::take(const ordered_json& answer) {
+std::uint64_t coherence_results::take(const ordered_json& answer, const std::string& where) {
   if (const auto caveat = answer.find("caveat"); caveat != answer.end()) {
-    add_caveat(caveat->get<std::string>(), answer.at("why").get<std::string>());
+    add_caveat(caveat->get<std::string>(), where + answer.at("why").get<std::string>());
     return 0;
   }
   record::thread_rows rows;
@@ -133,7 +137,7 @@ std::uint64_t coherence_results::take(const ordered_json& answer) {
   const auto& counts = answer.at("counts");
   const auto accesses = counts.at("accesses").get<std::uint64_t>();
   if (done == 0) {
-    add_caveat("not_counted", "no operation finished within the simulated window");
+    add_caveat("not_counted", where + "no operation finished within the simulated window");
     return accesses;
   }
   measured_ = true;
@@ -148,8 +152,8 @@ std::uint64_t coherence_results::take(const ordered_json& answer) {
     for (std::size_t i = 0; i < waits.size(); ++i) put(waits[i], seen[i].get<double>());
   if (const auto& owners = answer.at("owners"); what_.exclusive && !owners.is_null())
     put("self_handoff", owners[0].get<double>() / (owners[1].get<double>() - 1));
-  if (const auto lines = answer.find("lines"); lines != answer.end()) record_.lines = *lines;
-  record_.rows = {std::move(rows)};
+  if (const auto lines = answer.find("lines"); lines != answer.end() && record_.lines.is_null()) record_.lines = *lines;
+  record_.rows.push_back(std::move(rows));
   return accesses;
 }
 
@@ -164,28 +168,45 @@ void run_coherence_lens(simulation_plan& plan, const options& asked, const matri
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
     return chosen.cells[a].what->threads > chosen.cells[b].what->threads;
   });
-  std::deque<std::size_t> waiting(order.begin(), order.end());
-  progress_line progress(order.size(), order.size(), asked.quiet);
+  const std::size_t schedules = plan.schedules();
+  std::deque<std::size_t> waiting;  // task t: schedule t % schedules of the cell t / schedules
+  for (const std::size_t i : order)
+    for (std::size_t k = 0; k < schedules; ++k) waiting.push_back(i * schedules + k);
+  progress_line progress(waiting.size(), order.size(), asked.quiet);
   const ordered_json setup = plan.request(all.thread_counts());
   std::vector<std::unique_ptr<simulator>> workers;
-  for (std::size_t i = 0; i < std::min<std::size_t>(asked.jobs, order.size()); ++i)
+  for (std::size_t i = 0; i < std::min<std::size_t>(asked.jobs, waiting.size()); ++i)
     workers.push_back(std::make_unique<simulator>(plan.path(), setup.dump() + "\n", asked.simulation_limit));
+  // A cell's answers are kept until all of its schedules have one: what is told does not depend on who was first.
+  std::map<std::size_t, std::vector<ordered_json>> answers;
   std::size_t finished = 0;
-  const auto finish = [&](std::size_t i) {
-    progress.step(chosen.cells[i].what->name, ++finished);
+  const auto finish = [&](std::size_t task, ordered_json answer) {
+    const std::size_t i = task / schedules;
+    auto& of_cell = answers[i];
+    of_cell.resize(schedules);
+    of_cell[task % schedules] = std::move(answer);
+    if (std::none_of(of_cell.begin(), of_cell.end(), [](const auto& one) { return one.is_null(); })) {
+      for (std::size_t k = 0; k < schedules; ++k)
+        plan.accesses += results[i].add(of_cell[k], schedules > 1 ? fmt::format("with seed {}: ", plan.seed(k)) : "");
+      answers.erase(i);
+      ++finished;
+    }
+    progress.step(chosen.cells[i].what->name, finished);
     between();
+  };
+  const auto no_answer = [](const char* caveat, const std::string& why) {
+    return ordered_json{{"caveat", caveat}, {"why", why}};
   };
   while (finished < order.size() && interrupted == 0) {
     std::vector<pollfd> polled;
     std::vector<simulator*> polled_workers;
     for (auto& worker : workers) {
       while (!worker->busy() && !waiting.empty()) {
-        const std::size_t i = waiting.front();
+        const std::size_t task = waiting.front();
         waiting.pop_front();
         std::string why;
-        if (worker->ask(i, chosen.cells[i].what->name, why)) break;
-        results[i].add_caveat("crashed", why);
-        finish(i);
+        if (worker->ask(task, chosen.cells[task / schedules].what->name, plan.seed(task % schedules), why)) break;
+        finish(task, no_answer("crashed", why));
       }
       if (!worker->busy()) continue;
       polled.push_back({worker->from(), POLLIN, 0});
@@ -194,20 +215,17 @@ void run_coherence_lens(simulation_plan& plan, const options& asked, const matri
     if (::poll(polled.data(), polled.size(), 200) < 0) continue;  // a signal
     for (std::size_t k = 0; k < polled.size(); ++k) {
       simulator& worker = *polled_workers[k];
-      const std::size_t i = worker.cell();
+      const std::size_t task = worker.task();
       std::optional<ordered_json> answer;
       if (polled[k].revents != 0 && !worker.read(answer)) {
         worker.end();
-        results[i].add_caveat("crashed", "the simulating program left before it answered");
-        finish(i);
+        finish(task, no_answer("crashed", "the simulating program left before it answered"));
       } else if (answer) {
-        plan.accesses += results[i].add(*answer);
-        finish(i);
+        finish(task, std::move(*answer));
       } else if (worker.late()) {
         worker.end();
-        results[i].add_caveat("timeout", fmt::format("the simulation did not end within {:g} s; it was stopped",
-                                                     std::chrono::duration<double>(asked.simulation_limit).count()));
-        finish(i);
+        finish(task, no_answer("timeout", fmt::format("the simulation did not end within {:g} s; it was stopped",
+                                                      std::chrono::duration<double>(asked.simulation_limit).count())));
       }
     }
   }

@@ -30,6 +30,8 @@ class simulation_plan {
   const coherence::machine& machine() const { return machine_; }
   /// When the machine was calibrated, UTC; empty: it is not of this host.
   std::string calibrated() const;
+  std::uint64_t seed(std::size_t schedule) const { return seed_.value_or(0) + schedule; }
+  unsigned schedules() const { return schedules_; }
   /// The first line that the program reads.
   nlohmann::ordered_json request(const std::vector<unsigned>& threads) const;
   /// environment.simulation of the record; see schema.json.
@@ -43,6 +45,7 @@ class simulation_plan {
   coherence::machine machine_;
   std::filesystem::path results_;
   std::optional<std::uint64_t> seed_;
+  unsigned schedules_;
   bool weak_;
 };
 
@@ -51,17 +54,19 @@ class coherence_results {
  public:
   explicit coherence_results(const cell& what);
 
-  /// What the simulating program answered. Returns how many accesses it simulated.
-  std::uint64_t add(const nlohmann::ordered_json& answer);
+  /// What the simulating program answered for the next schedule. `where`: put before what went wrong in it. Returns how
+  /// many accesses it simulated.
+  std::uint64_t add(const nlohmann::ordered_json& answer, const std::string& where = {});
   void add_caveat(const std::string& code, const std::string& sentence) { record_.caveats.emplace(code, sentence); }
   bool measured() const { return measured_; }
   const record::cell_record& to_record() const { return record_; }
 
  private:
-  std::uint64_t take(const nlohmann::ordered_json& answer);
-  void put(const char* metric, double value) { record_.metrics.at(metric).samples = {value}; }
+  std::uint64_t take(const nlohmann::ordered_json& answer, const std::string& where);
+  void put(const char* metric, double value) { record_.metrics.at(metric).samples.at(schedules_) = value; }
   const cell& what_;
   record::cell_record record_;
+  std::size_t schedules_ = 0;
   bool measured_ = false;
 };
 

@@ -102,6 +102,7 @@ options parse_options(int argc, char** argv) {
   std::string lens = "time,counters,coherence";
   std::string line;
   std::string seed;
+  std::string schedules;
   std::string jobs;
   std::string events;
   int repetitions = 0;
@@ -121,6 +122,10 @@ options parse_options(int argc, char** argv) {
   app.add_option("--line", line, "Line size of the simulated machine, 64 or 128 bytes (default: the machine's)")
       ->group(simulated);
   app.add_option("--seed", seed, "Another draw of the simulation's small variations (default: always the same one)")
+      ->group(simulated);
+  app.add_option("--schedules", schedules,
+                 "Simulate each cell with so many seeds, one after the other; the record has the median and all of "
+                 "them (default: 1)")
       ->group(simulated);
   app.add_option("--jobs", jobs,
                  "Processes that simulate at a time; no number depends on it (default: one per processor)")
@@ -211,6 +216,8 @@ options parse_options(int argc, char** argv) {
     out.line_size = line == "64" ? 64 : 128;
   }
   if (app.count("--seed") > 0) out.seed = number_in<std::uint64_t>("--seed", seed, 0, ~std::uint64_t{0}, "a seed");
+  if (app.count("--schedules") > 0)
+    out.schedules = static_cast<unsigned>(number_in<long>("--schedules", schedules, 1, 1000, "a number of schedules"));
   out.jobs = app.count("--jobs") > 0
                  ? static_cast<unsigned>(number_in<long>("--jobs", jobs, 1, 1024, "a number of processes"))
                  : std::max(1U, std::thread::hardware_concurrency());

@@ -3,8 +3,8 @@
 //
 // clang-format off
 // in:  {"greet": 1}                                             alone, or
-//      {"machine": {…}, "threads": [1, 2, …], "seed": null, "weak": false}     first line
-//      {"cell": "critical_section/mcs/…/threads:8"}             then one a line
+//      {"machine": {…}, "threads": [1, 2, …], "weak": false}     first line
+//      {"cell": "critical_section/mcs/…/threads:8", "seed": 0}   then one a line
 // out: {"simulates": 1}                                         first line, or to a greeting alone {"refuses": "why"}
 //      {"cell": …, "done": […], "failed": […], "window_ps": …, "counts": {…}, …}  or  {"cell": …, "caveat": …, "why": …}
 // clang-format on
@@ -269,7 +269,6 @@ int greet(access_probe probe) {
 int serve(const ordered_json& setup, void (*extend)(matrix&)) {
   setting how{coherence::parse_machine(setup.at("machine").dump(), "the machine that was sent"), {}};
   how.schedule.kind = coherence::schedule_kind::varied;
-  if (const auto& seed = setup.at("seed"); !seed.is_null()) how.schedule.seed = seed.get<std::uint64_t>();
   matrix all(setup.at("threads").get<std::vector<unsigned>>());
   add_catalogue(all);
   if (extend != nullptr) extend(all);
@@ -278,7 +277,9 @@ int serve(const ordered_json& setup, void (*extend)(matrix&)) {
   if (!say({{"simulates", 1}})) return 0;
   std::string line;
   while (std::getline(std::cin, line)) {
-    const std::string name = ordered_json::parse(line).at("cell").get<std::string>();
+    const auto request = ordered_json::parse(line);
+    const std::string name = request.at("cell").get<std::string>();
+    how.schedule.seed = request.at("seed").get<std::uint64_t>();
     const cell* what = all.find(name);
     if (what == nullptr || !what->make)
       say({{"cell", name}, {"caveat", "not_applicable"}, {"why", "the simulating program does not have this cell"}});

@@ -96,10 +96,10 @@ std::string end_of(pid_t pid) {
 simulator::simulator(const fs::path& program, std::string setup, std::chrono::milliseconds limit)
     : program_(program), setup_(std::move(setup)), limit_(limit) {}
 
-bool simulator::ask(std::size_t cell, const std::string& name, std::string& why) {
+bool simulator::ask(std::size_t task, const std::string& name, std::uint64_t seed, std::string& why) {
   if (pid_ < 0 && !start(why)) return false;
-  const std::string line = ordered_json{{"cell", name}}.dump() + "\n";
-  cell_ = cell;
+  const std::string line = ordered_json{{"cell", name}, {"seed", seed}}.dump() + "\n";
+  task_ = task;
   busy_ = true;
   deadline_ = std::chrono::steady_clock::now() + limit_;
   if (::write(to_, line.data(), line.size()) == static_cast<ssize_t>(line.size())) return true;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -19,10 +20,10 @@ class simulator {
   simulator(const simulator&) = delete;
   simulator& operator=(const simulator&) = delete;
 
-  /// Asks for a cell; false with a reason if there is no process to ask.
-  bool ask(std::size_t cell, const std::string& name, std::string& why);
+  /// Asks for a cell with a seed; false with a reason if there is no process to ask. `task`: the caller's number of it.
+  bool ask(std::size_t task, const std::string& name, std::uint64_t seed, std::string& why);
   [[nodiscard]] bool busy() const { return busy_; }
-  [[nodiscard]] std::size_t cell() const { return cell_; }
+  [[nodiscard]] std::size_t task() const { return task_; }
   /// Readable when an answer has come or the process has gone.
   [[nodiscard]] int from() const { return from_; }
   [[nodiscard]] bool late() const { return std::chrono::steady_clock::now() > deadline_; }
@@ -41,7 +42,7 @@ class simulator {
   int to_ = -1;
   int from_ = -1;
   bool busy_ = false;
-  std::size_t cell_ = 0;
+  std::size_t task_ = 0;
   std::string unread_;
 };
 

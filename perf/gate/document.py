@@ -114,7 +114,10 @@ def _cell(entry: dict[str, Any], where: str) -> Pairs | Exact | Skipped:
     if "skipped" in entry:
         return Skipped(key, entry["skipped"]["reason"], entry["skipped"]["detail"])
     if "exact" in entry:
-        return Exact(key, entry["exact"]["base"], entry["exact"]["head"], entry["exact"]["units"])
+        found = entry["exact"]
+        schedules = [{name: tuple(values) for name, values in found.get(side, {}).items()}
+                     for side in ("base_schedules", "head_schedules")]
+        return Exact(key, found["base"], found["head"], found["units"], *schedules)
     pairs = entry["pairs"]
     count = len(pairs["stage"])
     first = pairs.get("head_first", [None] * count)
@@ -146,6 +149,9 @@ def _entry(cell: Pairs | Exact | Skipped) -> dict[str, Any]:
         out["skipped"] = {"reason": cell.reason, "detail": cell.detail}
     elif isinstance(cell, Exact):
         out["exact"] = {"base": cell.base, "head": cell.head, "units": cell.units}
+        if cell.base_schedules or cell.head_schedules:
+            out["exact"] |= {side: {name: list(values) for name, values in getattr(cell, side).items()}
+                             for side in ("base_schedules", "head_schedules")}
     else:
         out["pairs"] = {"metric": cell.metric, "unit": cell.unit, "stage": list(cell.stage), "base": list(cell.base),
                         "head": list(cell.head), "head_first": list(cell.head_first) or [None] * len(cell.stage),

@@ -27,7 +27,8 @@ def judge(measured: Measured, plan: Plan, with_detectable: bool = True) -> RunVe
         raise PlanError(f"cells is {plan.cells}, expected at least the number of timed cells, {len(measured.cells)}.")
     judge_all = _single_stage if plan.design == "holm" else _two_stage
     cells = judge_all(measured.cells, plan, with_detectable)
-    cells += [exact.judge(cell) for cell in measured.exact]
+    limit = exact.level(sum(bool(cell.base_schedules) for cell in measured.exact))
+    cells += [exact.judge(cell, limit) for cell in measured.exact]
     cells += [_skipped(cell) for cell in measured.skipped]
     cells = [accepted.apply(cell, measured.accepted) for cell in cells]
     cells.sort(key=lambda c: (VERDICTS.index(c.verdict), -_badness(c), c.key))

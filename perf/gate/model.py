@@ -75,12 +75,18 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Exact:
-    """One simulated cell: its metrics on both sides, each the same in every run; None where there is no number."""
+    """One simulated cell: its metrics on both sides, each the same in every run; None where there is no number.
+
+    `base_schedules`, `head_schedules`: judged metric → its value with each of several other seeds. Empty where one
+    schedule was enough, because it gave both sides the same, or is all there is.
+    """
 
     key: Key
     base: dict[str, float | None]
     head: dict[str, float | None]
     units: dict[str, str]
+    base_schedules: dict[str, tuple[float | None, ...]] = field(default_factory=dict)
+    head_schedules: dict[str, tuple[float | None, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from plots import load
 from plots.load import RecordError
 from plots.record import COHERENCE, TIME, Cell, Record
 
+from .exact import JUDGED
 from .model import Exact, Key, Measured, Pairs, Side, Skipped
 
 FAULTS = ("timeout", "crashed", "check_failed")
@@ -104,7 +106,28 @@ def _exact(key: Key, base: Cell, head: Cell, apart: str) -> Exact | Skipped:
             why = next(iter(cell.details.values()), "") or ", ".join(cell.caveats)
             return Skipped(key, fault or "not_measurable", f"In the {side}: {why}." if why else f"In the {side}.")
     units = {name: metric.unit for cell in (base, head) for name, metric in cell.metrics.items()}
-    return Exact(key, *values, units)
+    several = [_schedules(cell) for cell in (base, head)]
+    return Exact(key, *values, units, *several) if all(several) else Exact(key, *values, units)
+
+
+def _schedules(cell: Cell) -> dict[str, tuple[float | None, ...]]:
+    """The judged metrics in each of several schedules; empty where there is one."""
+    return {name: metric.samples for name in JUDGED if (metric := cell.metrics.get(name)) and len(metric.samples) > 1}
+
+
+def answered(cells: tuple[Exact, ...], base: str | Path, head: str | Path) -> tuple[Exact, ...]:
+    """The cells, those that are in two further records (of several other schedules) with what these say.
+
+    Raises RecordError of one sentence, also where the records have but one schedule.
+    """
+    sides = []
+    for path in (base, head):
+        record = load.load(load.find(path))
+        if (record.raw["environment"].get("simulation") or {}).get("schedules", 1) < 2:
+            raise RecordError(f"{path}: was simulated with one schedule, expected several.")
+        sides.append({key: _schedules(cell) for key, cell in _by_key(record, Path(path)).items() if key.lens == COHERENCE})
+    return tuple(replace(cell, base_schedules=sides[0][cell.key], head_schedules=sides[1][cell.key])
+                 if sides[0].get(cell.key) and sides[1].get(cell.key) else cell for cell in cells)
 
 
 def fingerprint(record: Record, cell: Cell) -> str | None:

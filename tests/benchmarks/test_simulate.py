@@ -102,6 +102,21 @@ def test_a_seed_is_another_draw_and_the_same_one_every_time(tmp_path):
         assert a["name"] == b["name"] and a["metrics"] != b["metrics"]
 
 
+def test_several_schedules_are_those_of_the_next_seeds(tmp_path):
+    chosen = ["--threads", "8", "--filter", "^critical_section/(ttas|std_mutex)/inside_ns:0/outside_ns:0"]
+    several = simulate(tmp_path / "several", *chosen, "--seed", "7", "--schedules", "3", jobs=4)
+    assert several["environment"]["simulation"]["schedules"] == 3
+    jsonschema.validate(several, json.loads((SOURCE / "perf" / "record" / "schema.json").read_text()))
+    single = [simulate(tmp_path / str(seed), *chosen, "--seed", str(seed)) for seed in (7, 8, 9)]
+    for i, cell in enumerate(cells_of(several, "coherence")):
+        alone = [cells_of(one, "coherence")[i] for one in single]
+        for name in ("ns_per_op", "line_transfers_per_op", "jain_fairness"):
+            assert cell["metrics"][name]["samples"] == [value(one, name) for one in alone], (cell["name"], name)
+        assert value(cell, "ns_per_op") == sorted(cell["metrics"]["ns_per_op"]["samples"])[1]
+        assert cell["metrics"]["ns_per_op"]["ci_low"] == min(cell["metrics"]["ns_per_op"]["samples"])
+        assert cell["lines"] == alone[0]["lines"]
+
+
 @pytest.fixture(scope="module")
 def counters(tmp_path_factory):
     """Padded and unpadded counters at every count, with lines of 64 bytes and of 128."""
@@ -191,6 +206,7 @@ REFUSED = [  # arguments, what the sentence must hold
     (["--threads", "0"], ["--threads", "'0'", "1 to 128"]),
     (["--line", "96"], ["--line", "'96'", "64 or 128"]),
     (["--line", "wide"], ["--line", "'wide'", "64 or 128"]),
+    (["--schedules", "0"], ["--schedules", "'0'", "1 to 1000"]),
     (["--seed", "x"], ["--seed", "'x'", "number"]),
     (["--seed", "-1"], ["--seed", "'-1'", "number"]),
     (["--seed", "99999999999999999999"], ["--seed", "'99999999999999999999'", "number"]),

@@ -68,6 +68,7 @@ ordered_json measured(const cell& what, const options& asked, const host::topolo
   struct sigaction at_the_end {};
   at_the_end.sa_handler = give_up;
   ::sigaction(SIGALRM, &at_the_end, nullptr);
+  platform::calibrate_work();  // as a worker does
   team threads(host::placement_order(*host::parse_placement(asked.placement), machine));
   cell_results results(what, asked.placement, processors);
   ordered_json times = ordered_json::array();

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`python3 -m gate run|judge|compare|study`. Exits: 0 ok, 1 regression, 2 usage or tool error, 3 nothing compared, 4 inconclusive."""
+"""`python3 -m gate run|judge|compare|study|record`. Exits: 0 ok, 1 regression, 2 usage or tool error, 3 nothing compared, 4 inconclusive."""
 from __future__ import annotations
 
 import argparse
@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+from . import live_options
 from . import options as run_options
 from .options import share
 
@@ -21,7 +22,7 @@ class Parser(argparse.ArgumentParser):
 def arguments() -> argparse.ArgumentParser:
     """The command line."""
     parser = Parser(prog="contend gate", description="Verdicts from pairs of base and head.")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="run|judge|compare|study")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="run|judge|compare|study|record")
     run = verbs.add_parser("run", help="build base and head, measure both in turn, judge")
     run.prog = "contend gate"
     run_options.add(run)
@@ -43,40 +44,45 @@ def arguments() -> argparse.ArgumentParser:
         verb.add_argument("--quiet", action="store_true", help="no table")
     study = verbs.add_parser("study", help="false positives and power, over recorded A/A pairs or made-up noise")
     study.add_argument("recording", nargs="?", help="A/A pairs (.csv.gz); without it, models of noise are drawn from")
-    study.add_argument("--runs", type=int, default=200, help="A/A gate runs, and trials of each power (default 200)")
+    study.add_argument("--runs", type=live_options.count, help="A/A gate runs, and trials of each power (default 200)")
     study.add_argument("--noise", type=share, default=0.05, metavar="SHARE",
                        help="width of the made-up noise (default 5%%)")
-    study.add_argument("--cells", type=int, default=100, help="made-up cells (default 100)")
+    study.add_argument("--cells", type=live_options.count, default=100, help="made-up cells (default 100)")
     study.add_argument("--slowdown", type=share, action="append", metavar="SHARE", help="inject this (default 10%% and 25%%)")
     study.add_argument("--most-red", type=int, metavar="N", help="exit 1 if more of the A/A runs than this are red")
-    study.add_argument("--seed", type=int, default=1)
+    study.add_argument("--seed", type=run_options.seed, default=1)
+    live_options.add_live(study)
+    live_options.add_record(verbs)
     return parser
 
 
 def run_study(options: argparse.Namespace) -> int:
-    """Prints the study; 0, or 2 with a sentence."""
-    from . import recording, study
+    """Prints the study; 0, 1 if it found what must not be, 2 with a sentence."""
+    from . import live, recording, study
     from .design import Plan
 
-    for name in ("runs", "cells"):
-        if not 1 <= getattr(options, name) <= 100_000:
-            return fail(f"--{name}: {getattr(options, name)}, expected a number from 1 to 100000.")
-    plan = Plan(cells=1)
+    if options.live:
+        return live.run_live(options)
+    runs, plan = options.runs or 200, Plan(cells=1)
     if options.recording:
         named = [(options.recording, recording.read(Path(options.recording)))]
     else:
         named = [(f"made-up noise: {name}, {options.noise:.0%}",
                   recording.made_up(name, options.noise, options.cells, 400, options.seed)) for name in recording.NOISES]
-    red = 0
+    red = unsafe = 0
     for title, pairs in named:
         rounds = pairs.base.shape[1]
         if rounds < plan.first + plan.looks[-1]:
             return fail(f"{title}: has {rounds} rounds, expected at least {plan.first + plan.looks[-1]}.")
         print(f"{title}: {len(pairs.keys)} cells, {rounds} rounds")
-        false = study.false_positives(pairs, plan, options.runs, options.seed)
+        false = study.false_positives(pairs, plan, runs, options.seed)
         red += false.red
-        powers = study.power(pairs, plan, tuple(options.slowdown or (0.10, 0.25)), options.runs, options.seed + 1)
+        powers = study.power(pairs, plan, tuple(options.slowdown or (0.10, 0.25)), runs, options.seed + 1)
+        unsafe += sum(power.misses(plan) for power in powers)
         print(study.words(false, powers, plan), end="\n\n", flush=True)
+    if unsafe:
+        print(f"{unsafe} times slowed cells passed more often than the plan's {plan.miss:.0%} allows.")
+        return 1
     if options.most_red is not None and red > options.most_red:
         print(f"{red} red runs, more than {options.most_red}.")
         return 1
@@ -104,6 +110,7 @@ def main(words: list[str] | None = None) -> int:
                     "python3-scipy python3-jinja2 (and use /usr/bin/python3).")
     from plots.load import RecordError
 
+    from .points import ToolError
     from .recording import RecordingError
     from .trees import GateError
 
@@ -112,6 +119,10 @@ def main(words: list[str] | None = None) -> int:
             from . import runner
 
             return runner.gate(options)
+        if options.verb == "record":
+            from . import live
+
+            return live.run_record(options)
         if options.verb == "study":
             return run_study(options)
         if options.verb == "compare":
@@ -124,7 +135,7 @@ def main(words: list[str] | None = None) -> int:
             measured, plan = document.read(options.pairs)
         run = judge(measured, plan)
         outputs.write_all(run, options.json, options.junit, options.markdown, options.html)
-    except (document.DocumentError, GateError, PlanError, RecordError, RecordingError) as error:
+    except (document.DocumentError, GateError, PlanError, RecordError, RecordingError, ToolError) as error:
         return fail(str(error))
     except OSError as error:
         return fail(f"{error.filename or options.verb}: cannot be written ({error.strerror}).")

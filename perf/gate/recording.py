@@ -10,6 +10,7 @@ from typing import Callable, NamedTuple
 
 import numpy as np
 
+from . import outputs
 from .model import Key
 
 COLUMNS = ("family", "name", "placement", "round", "base", "head", "head_first")
@@ -36,7 +37,10 @@ class Recording(NamedTuple):
 
 
 def write(path: Path, recording: Recording) -> None:
-    """Writes `path` (….csv.gz); five digits are enough for a time. The same recording gives the same bytes."""
+    """Writes `path` (….csv.gz) in one step; five digits are enough for a time. The same recording gives the same bytes.
+
+    Raises OSError.
+    """
     text = io.StringIO()
     out = csv.writer(text, lineterminator="\n")
     out.writerow(COLUMNS)
@@ -46,8 +50,10 @@ def write(path: Path, recording: Recording) -> None:
             if not np.isnan(base + head):
                 out.writerow([key.family, key.name, key.placement, k, f"{base:.5g}", f"{head:.5g}",
                               int(recording.head_first[i, k])])
-    with open(path, "wb") as raw, gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed:
+    raw = io.BytesIO()
+    with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed:
         packed.write(text.getvalue().encode())
+    outputs.write(Path(path), raw.getvalue())
 
 
 def read(path: Path) -> Recording:

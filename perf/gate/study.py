@@ -44,6 +44,10 @@ class Power(NamedTuple):
     inconclusive: int
     passed: int
 
+    def misses(self, plan: Plan) -> bool:
+        """Whether more of them passed than `plan.miss` allows, beyond what chance does once in a thousand times."""
+        return self.slowdown >= plan.max_slowdown and rate_interval(self.passed, self.trials, 0.998)[0] > plan.miss
+
 
 def draw_rounds(rounds: int, n: int, rng: np.random.Generator) -> np.ndarray:
     """n indices of rounds, in blocks of BLOCK consecutive ones that are drawn with replacement; shape (n,)."""
@@ -123,5 +127,7 @@ def words(false: FalsePositives, powers: list[Power], plan: Plan) -> str:
     for p in powers:
         noise = f"{p.low:.0%} to {p.high:.0%}" if math.isfinite(p.high) else f"over {p.low:.0%}"
         lines.append(f"  {p.slowdown:7.0%}   {noise:12s} {p.regression / p.trials:11.1%} {p.inconclusive / p.trials:13.1%} "
-                     f"{p.passed / p.trials:5.1%} {p.trials:8d}")
+                     f"{p.passed / p.trials:5.1%} {p.trials:8d}{'   MORE THAN DECLARED' if p.misses(plan) else ''}")
+    if powers:
+        lines.append(f"  (declared: of cells slower by {plan.max_slowdown:.0%} or more at most {plan.miss:.0%} pass)")
     return "\n".join(lines)

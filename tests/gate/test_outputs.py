@@ -166,7 +166,7 @@ def test_exit_codes(tmp_path, made, code):
     (("compare", "/nonexistent", "/nonexistent"), "/nonexistent: no such results file"), (("frob",), "invalid choice"),
     (("compare", "a", "b", "--max-slowdown", "much"), "'much', expected a share such as 10% or 0.10"),
     (("compare", "a", "b", "--max-slowdown", "-5%"), "--max-slowdown: expected one argument"),
-    (("study", "--runs", "0"), "--runs: 0, expected"), (("study", "/nonexistent.csv.gz"), "cannot be read")])
+    (("study", "--runs", "0"), "--runs: '0', expected"), (("study", "/nonexistent.csv.gz"), "cannot be read")])
 def test_bad_input_is_one_sentence_and_exit_2(arguments, words):
     done = gate(*arguments)
     assert done.returncode == 2 and words in done.stderr and "Traceback" not in done.stderr

@@ -109,7 +109,7 @@ def add(parser: argparse.ArgumentParser) -> None:
                         help="for the timed pairs, such as 10m; builds and the simulation come on top (default 10m)")
     parser.add_argument("--machine", default="zen4", metavar="NAME",
                         help="to simulate: zen4, spr-2s, local, or a file *.json (default zen4)")
-    parser.add_argument("--seed", type=seed, default=None, metavar="N", help="of the order of the pairs, and of the simulation")
+    parser.add_argument("--seed", type=seed, default=None, metavar="N", help="of the choice of cells and the order of pairs (default: drawn, and told)")
     parser.add_argument("--build", metavar="CMD", help="for another project: what sh runs in each tree to build it")
     parser.add_argument("--bench", type=inside, metavar="PATH",
                         help="the Google Benchmark program that --build makes, relative to the tree; one made by "
@@ -123,9 +123,10 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     """What one option alone cannot know; ends with exit 2."""
-    if options.aa == bool(options.base):
-        parser.error("--base: not given, expected a branch, tag or commit (or --aa)" if not options.base else
-                     f"--base: '{options.base}' and --aa exclude each other; the base of --aa is the head")
+    if options.aa and options.base:
+        parser.error(f"--base: '{options.base}' and --aa exclude each other; the base of --aa is the head")
+    if not (options.aa or options.base or options.plan):
+        parser.error("--base: not given, expected a branch, tag or commit (or --aa)")
     if options.exact and options.aa:
         parser.error("--exact: is about a --base; --aa has none")
     if bool(options.build) != bool(options.bench):

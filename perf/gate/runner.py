@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
+import random
 import shlex
 import shutil
 import sys
+import tempfile
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -14,10 +16,11 @@ from pathlib import Path
 from plots.load import RecordError
 from plots.record import Record
 
-from . import accepted, builds, outputs, processes, simulated, texts, trees
+from . import accepted, builds, machine, outputs, planning, processes, simulated, texts, timed, trees
+from .choice import Asked
 from .design import Plan
 from .judge import judge
-from .model import Exact, Measured, RunVerdict, Side, Skipped
+from .model import Exact, Measured, Pairs, RunVerdict, Side, Skipped
 from .progress import Progress
 from .trees import GateError, Point
 
@@ -32,6 +35,9 @@ class Found:
     """What the lenses have found so far; an interruption leaves what is in it."""
 
     exact: tuple[Exact, ...] = ()
+    timed: tuple[Pairs, ...] = ()
+    control: tuple[Pairs, ...] = ()
+    plan: Plan | None = None
     skipped: tuple[Skipped, ...] = ()
     notes: list[str] = field(default_factory=list)
     records: tuple[Record | None, Record | None] = (None, None)
@@ -76,14 +82,17 @@ def command(options: argparse.Namespace, base: Point) -> tuple[str, ...]:
     if options.threads:
         words += ["--threads", ",".join(map(str, options.threads))]
     words += ["--max-slowdown", f"{options.max_slowdown:.4g}", "--budget", f"{options.budget:g}s"]
-    words += ["--machine", options.machine]
-    if options.seed is not None:
-        words += ["--seed", str(options.seed)]
+    words += ["--machine", options.machine, "--seed", str(options.seed)]
     if options.build:
         which = ["--aa"] if options.aa else ["--base", base.commit, "--exact"]
         return "contend", "gate", *which, *words, "--build", options.build, "--bench", str(options.bench)
     which, words = ([], ["--aa", *words]) if options.aa else ([f"BASE={base.commit}"], ["--exact", *words])
     return "make", "gate", *which, f"ARGS={shlex.join(words).replace('$', '$$')}"
+
+
+def asked_by_time(options: argparse.Namespace) -> Asked:
+    """What the time lens is asked for."""
+    return Asked(options.cells, options.threads or None, options.max_slowdown, options.budget, options.seed)
 
 
 def side(point: Point, record: Record | None, tree: Path) -> Side:
@@ -110,6 +119,8 @@ class Run:
 
     def __init__(self, options: argparse.Namespace, progress: Progress):
         self.options, self.progress = options, progress
+        if options.seed is None:
+            options.seed = random.SystemRandom().randrange(1, 1_000_000)
         self.top = trees.top_of(Path.cwd())
         self.recipe = recipe_for(self.top, options)
         self.machine = machine_for(options.machine, self.top)
@@ -151,7 +162,7 @@ class Run:
         """Builds and measures; what there is to judge is in `found`. Raises GateError."""
         try:
             with trees.Trees(self.top) as place:
-                self._measure(self._built(place, out), out)
+                self._measure(self._built(place, out), place, out)
         except KeyboardInterrupt:
             self.interrupted = True
         self.interrupted = self.interrupted or not self.found.complete
@@ -167,8 +178,7 @@ class Run:
                 self.progress.warn(f"  {line}")
             raise GateError(f"{built['head'].error} The whole output is in {out / 'build-head.log'}.")
         if self.options.aa:
-            tree = place.copied("head", "base")
-            built["base"] = built["head"]._replace(name="base", tree=tree, program=tree / self.recipe.bench)
+            built["base"] = self._copy(place, built["head"], "base")
         elif built["base"].error:
             self.base_error = built["base"].error
             for line in built["base"].lines:
@@ -178,21 +188,53 @@ class Run:
             return [built["head"]]
         return [built["base"], built["head"]]
 
-    def _measure(self, built: list[builds.Built], out: Path) -> None:
+    def _copy(self, place: trees.Trees, built: builds.Built, name: str) -> builds.Built:
+        tree = place.copied(built.name, name, self.recipe.bench)
+        return built._replace(name=name, tree=tree, program=tree / self.recipe.bench)
+
+    def _measure(self, built: list[builds.Built], place: trees.Trees, out: Path) -> None:
         """Asks each lens. Raises GateError."""
-        lenses = self.options.lens or ("coherence",)
+        lenses = self.options.lens
+        simulates = all(one.simulates for one in built)
+        if lenses is None:
+            lenses = ("coherence", "time") if simulates else ("time",)
+        elif "coherence" in lenses and not simulates:
+            raise GateError(f"--lens: {self.recipe.bench} has no simulated twin beside it, which contend_add_bench makes.")
+        if "time" in lenses:  # asked first, so that nothing is measured and lost
+            why = timed.refusal(built[-1], asked_by_time(self.options))
+            if why:
+                raise GateError(why)
         if "coherence" in lenses:
-            if not all(one.simulates for one in built):
-                raise GateError(f"--lens: {self.recipe.bench} has no simulated twin beside it, which contend_add_bench makes.")
-            asked = simulated.Question(self.options.cells, self.options.threads, self.machine, self.options.seed)
-            came = simulated.measure(built, asked, out, self.progress)
-            found = self.found
-            found.exact, found.records, found.complete = came.exact, came.records, came.complete
-            found.skipped += came.skipped
-            found.notes += [*came.notes, *([came.failed] if came.failed else [])]
-            found.measured = found.measured or came.complete or bool(came.exact)
-            if came.complete and not came.skipped and not came.exact and not came.failed:
-                found.notes.append("No simulated cell has a name that --cells asks for.")
+            self._simulate(built, out)
+        if "time" in lenses and self.found.complete:
+            self._time(built, place, out)
+
+    def _simulate(self, built: list[builds.Built], out: Path) -> None:
+        asked = simulated.Question(self.options.cells, self.options.threads, self.machine)
+        came = simulated.measure(built, asked, out, self.progress)
+        found = self.found
+        found.exact, found.records, found.complete = came.exact, came.records, came.complete
+        found.skipped += came.skipped
+        found.notes += [*came.notes, *([came.failed] if came.failed else [])]
+        found.measured = found.measured or came.complete or bool(came.exact)
+        if came.complete and not came.skipped and not came.exact and not came.failed:
+            found.notes.append("No simulated cell has a name that --cells asks for.")
+
+    def _time(self, built: list[builds.Built], place: trees.Trees, out: Path) -> None:
+        found, asked = self.found, asked_by_time(self.options)
+        why = self.base_error or timed.refusal(built[0], asked)
+        if why and not self.base_error:
+            found.notes.append(f"By time nothing was compared, for the base's program cannot be asked: {why}")
+        if why:
+            came = timed.alone(built[-1], asked, "The base does not build." if self.base_error else
+                               "The base's program cannot be asked.", out / "head", self.progress)
+            found.complete = came.complete
+        else:
+            came = timed.measure(*built, self._copy(place, built[0], "copy"), asked, self.progress)
+            found.timed, found.control, found.plan, found.complete = came.cells, came.control, came.plan, came.complete
+            found.notes += came.notes
+        found.skipped += came.skipped
+        found.measured = found.measured or came.complete or any(cell.base for cell in found.timed)
 
     def verdict(self) -> RunVerdict:
         """The verdict on what was found."""
@@ -201,13 +243,36 @@ class Run:
         folder = self.top / trees.PLACE
         skipped = found.skipped
         if self.base_error:
-            skipped = tuple(replace(cell, detail="The base does not build.") for cell in skipped)
-        environment = next((record.environment for record in reversed(records) if record), {})
+            skipped = tuple(replace(cell, detail="The base does not build.") if cell.key.lens == "coherence" else cell
+                            for cell in skipped)
+        environment = next((record.environment for record in reversed(records) if record), None) or machine.environment()
         measured = Measured(
-            "gate", side(self.base, records[0], folder / "base"), side(self.head, records[1], folder / "head"), (), (),
-            found.exact, skipped, environment, command(self.options, self.base), self.started, now(),
+            "gate", side(self.base, records[0], folder / "base"), side(self.head, records[1], folder / "head"), found.timed,
+            found.control, found.exact, skipped, environment, command(self.options, self.base), self.started, now(),
             not self.interrupted, tuple(found.notes), self.accepted.accepted)
-        return judge(measured, Plan(1, max_slowdown=self.options.max_slowdown))
+        return judge(measured, found.plan or Plan(1, max_slowdown=self.options.max_slowdown))
+
+
+def plan(options: argparse.Namespace, progress: Progress) -> int:
+    """--plan: builds the head only where no program can be asked. Raises GateError."""
+    top = trees.top_of(Path.cwd())
+    recipe = recipe_for(top, options)
+    options.seed = options.seed if options.seed is not None else 1
+    question = simulated.Question(options.cells, options.threads, machine_for(options.machine, top))
+    asked = asked_by_time(options)
+    program = planning.built_before(top, recipe)
+    if program:
+        print(planning.text(program, options.lens, question, asked), end="")
+        return 0
+    with trees.Trees(top) as place, tempfile.TemporaryDirectory() as logs:
+        progress.say("no program is built yet that could be asked; the head is built for it")
+        head = builds.build(recipe, [place.add("head", trees.head_point(top))], Path(logs), progress)[0]
+        if head.error:
+            for line in head.lines:
+                progress.warn(f"  {line}")
+            raise GateError(head.error)
+        print(planning.text(head.program, options.lens, question, asked), end="")
+    return 0
 
 
 def point_latest(out: Path) -> None:
@@ -233,6 +298,8 @@ def gate(options: argparse.Namespace) -> int:
     progress = Progress(options.quiet)
     with processes.interruptible():
         try:
+            if options.plan:
+                return plan(options, progress)
             run = Run(options, progress)
             out = folder_for(run.top, options, run.base, run.head)
         except KeyboardInterrupt:

@@ -34,7 +34,6 @@ class Question(NamedTuple):
     pattern: str
     threads: tuple[int, ...]
     machine: str
-    seed: int | None
 
 
 class Simulated(NamedTuple):
@@ -55,7 +54,7 @@ def words(program: Path, asked: Question, results: Path, count: int) -> list[str
            ",".join(map(str, asked.threads or THREADS))]
     if asked.pattern:
         out.append(f"--filter={asked.pattern}")
-    return out + (["--seed", str(asked.seed)] if asked.seed is not None else [])
+    return out
 
 
 class _Side:

@@ -213,11 +213,15 @@ class Trees:
         git(self.top, "worktree", "add", "--force", "--detach", str(path), point.commit)
         return path
 
-    def copied(self, source: str, name: str) -> Path:
-        """A copy of the tree `source`, with what was built in it. Raises GateError."""
+    def copied(self, source: str, name: str, program: Path) -> Path:
+        """A copy of the tree `source`, with what was built in it: of `program`, a path in the tree, with bytes of its own,
+        of the rest by links. Raises GateError."""
         path = self.folder / name
         try:
-            shutil.copytree(self.folder / source, path, symlinks=True, ignore=shutil.ignore_patterns(".git"))
+            shutil.copytree(self.folder / source, path, symlinks=True, copy_function=os.link,
+                            ignore=shutil.ignore_patterns(".git"))
+            (path / program).unlink()
+            shutil.copy2(self.folder / source / program, path / program)
         except (OSError, shutil.Error) as error:
             raise GateError(f"{path}: cannot be written ({error}).") from error
         return path

@@ -48,6 +48,9 @@ int become_package(const char* verb, const fs::path& package, const std::vector<
   std::vector<char*> argv;
   for (auto& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
+  std::error_code error;
+  const fs::path program = fs::read_symlink("/proc/self/exe", error);
+  if (!error) ::setenv("CONTEND_BIN", program.parent_path().c_str(), 1);  // for the gate's --plan
   // What the gate builds has its user's settings again.
   if (const char* own = std::getenv("PYTHONPATH")) ::setenv("CONTEND_USERS_PYTHONPATH", own, 1);
   ::setenv("PYTHONPATH", (home.string() + ":" + (home / "perf").string()).c_str(), 1);

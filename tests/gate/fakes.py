@@ -15,9 +15,11 @@ GIT = ("git", "-c", "user.name=test", "-c", "user.email=test@localhost", "-c", "
        "-c", "commit.gpgsign=false")
 BUILD = "sh build.sh"
 BENCH = "out/my_bench"
-ARGUMENTS = ("--build", BUILD, "--bench", BENCH)
+BOTH = ("--build", BUILD, "--bench", BENCH)  # lenses
+ARGUMENTS = ("--lens", "coherence", *BOTH)
 
-# Stands for a program of contend_add_bench: lens coherence only, numbers from numbers.json as it was built.
+# Stands for a program of contend_add_bench: both lenses, with the numbers that numbers.json had when it was built. A time
+# is that of the simulated cell times numbers["slower"].
 PROGRAM = r'''#!{python}
 import json, os, pathlib, signal, sys, time
 here = pathlib.Path(__file__).resolve().parent
@@ -25,6 +27,20 @@ words = sys.argv[1:]
 numbers = json.loads((here / "numbers.json").read_text())
 def option(name):
     return words[words.index(name) + 1] if name in words else None
+if "--version" in words:
+    print("contend 0.0.0")
+    sys.exit(0)
+if "--point" in words:
+    if numbers.get("hangs"):
+        time.sleep(600)
+    ns = numbers["cells"][option("--point")][1]
+    print(json.dumps({{"ns_per_op": [ns * numbers.get("slower", 1)]}}))
+    sys.exit(0)
+if "--plan" in words and "time" in words:
+    print(json.dumps({{"usable_processors": 4, "cells": [
+        {{"name": n, "family": "counter", "workload": "increment", "params": {{}}, "threads": 1, "placement": "compact",
+          "quick": "main", "applicable": True, "fingerprint": "0" * 16, "oversubscribed": False}} for n in numbers["cells"]]}}))
+    sys.exit(0)
 pattern = next((w.partition("=")[2] for w in words if w.startswith("--filter=")), "")
 import re
 chosen = {{k: v for k, v in numbers["cells"].items() if re.search(pattern, k)}}
@@ -49,7 +65,7 @@ while time.monotonic() < until and not stopped:
     time.sleep(0.01)
 record = json.loads(pathlib.Path({small!r}).read_text())
 template = next(c for c in record["cells"] if c["lens"] == "time")
-record["environment"]["simulation"] = {{"machine": {{"name": option("--machine")}}, "line_size": 64, "seed": option("--seed") and int(option("--seed")),
+record["environment"]["simulation"] = {{"machine": {{"name": option("--machine")}}, "line_size": 64, "seed": None,
     "weak": False, "compiler": "GNU", "accesses": 1, "seconds": 1, "model_version": numbers.get("model", "1")}}
 record["run"]["complete"] = not stopped
 record["cells"] = []

@@ -174,3 +174,15 @@ def test_a_full_disk_is_one_sentence(repository, tmp_path, when):
     assert done.returncode == 2 and len(told) == 1, (done.stdout, done.stderr)
     assert "full" in told[0] or "No space left on device" in told[0]
     assert "build/gate" not in done.stderr.split(told[0])[1] and "cannot access 'build'" in done.stderr
+
+
+def test_a_signal_while_timing_keeps_the_finished_pairs(repository, tmp_path):
+    repository.numbers(fakes.CELLS, hangs=True)
+    hanging = repository.commit("hangs")
+    process = fakes.start(repository, "--base", repository.first, "--exact", "--budget", "1h", *fakes.BOTH)
+    assert hanging
+    fakes.wait_for(lambda: list((repository.path / "results").glob("gate-*/head/results.json")))
+    code, out, err = fakes.end(process, signal.SIGINT)
+    told = fakes.newest(repository)
+    assert code == 130 and told["complete"] is False, (out, err)
+    assert sum("exact" in c for c in told["cells"]) == 3 and repository.strays() == []

@@ -89,7 +89,7 @@ def test_a_dirty_tree_is_the_head_and_said_and_left_alone(repository, gate):
     repository.write("staged.txt", "changed since\n")
     repository.write("out/ignored.o", "not part of it\n")
     before = repository.state()
-    code, out, err = gate("--base", "HEAD", "--build", "cat 'not committed/new one.txt' staged.txt; ls; " + fakes.BUILD,
+    code, out, err = gate("--base", "HEAD", "--lens", "coherence", "--build", "cat 'not committed/new one.txt' staged.txt; ls; " + fakes.BUILD,
                           "--bench", fakes.BENCH)
     log = fakes.newest(repository, "build-head.log")
     assert code == 1 and "with uncommitted changes" in err, (out, err)
@@ -145,7 +145,7 @@ def test_a_build_that_makes_no_program_is_one_that_failed(repository, gate, prog
 def test_a_program_without_a_simulated_twin_has_no_coherence_lens(repository, gate):
     repository.write("build.sh", fakes.BUILD_SH.replace("out/my_bench-simulated", "out/elsewhere"))
     repository.commit("no twin")
-    code, _, err = gate("--base", "HEAD", "--lens", "coherence", *fakes.ARGUMENTS)
+    code, _, err = gate("--base", "HEAD", *fakes.ARGUMENTS)
     assert code == 2 and "has no simulated twin" in err
 
 
@@ -180,7 +180,7 @@ def test_another_version_of_the_model_is_not_comparable(repository, gate):
 
 
 def test_aa_builds_once_and_passes(repository, gate):
-    code, out, _ = gate("--aa", "--build", "echo built >>../builds; " + fakes.BUILD, "--bench", fakes.BENCH)
+    code, out, _ = gate("--aa", "--lens", "coherence", "--build", "echo built >>../builds; " + fakes.BUILD, "--bench", fakes.BENCH)
     assert code == 0 and "3 pass" in out
     folder = (repository.path / "results" / "latest-gate").resolve()
     assert sorted(p.name for p in folder.glob("build-*.log")) == ["build-head.log"]
@@ -288,9 +288,71 @@ def test_both_sides_are_built_with_the_same_flags_for_paths_of_equal_length(repo
     monkeypatch.setenv("CXXFLAGS", "-O1")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["/of/contend", str(ROOT)]))
     monkeypatch.setenv("CONTEND_USERS_PYTHONPATH", "/of/the/user")
-    code, _, _ = gate("--base", "HEAD", "--build", 'pwd; echo "$CXXFLAGS|$PYTHONPATH"; ' + fakes.BUILD, "--bench", fakes.BENCH)
+    code, _, _ = gate("--base", "HEAD", "--lens", "coherence", "--build", 'pwd; echo "$CXXFLAGS|$PYTHONPATH"; ' + fakes.BUILD, "--bench", fakes.BENCH)
     assert code == 0
     base, head = (fakes.newest(repository, f"build-{name}.log").splitlines() for name in ("base", "head"))
     assert len(base[0]) == len(head[0]) and base[0] != head[0]
     assert base[1] == f"-O1 -falign-functions=64 -ffile-prefix-map={base[0]}=/gate|/of/the/user"
     assert base[1].replace(base[0], "") == head[1].replace(head[0], "")
+
+
+def test_both_lenses_are_asked_by_default(repository, gate):
+    repository.numbers(fakes.CELLS, slower=1.5)
+    repository.commit("slower in ways that the simulation does not see")
+    code, out, err = gate("--base", "HEAD~1", "--seed", "5", "--cells", "/padded/", *fakes.BOTH)
+    assert code == 1 and "REGRESSION   time      counter: increment/padded/threads:4" in out, (out, err)
+    told = fakes.newest(repository)
+    jsonschema.validate(told, json.loads(document.SCHEMA.read_text()))
+    assert {(c["lens"], c["verdict"]["verdict"]) for c in told["cells"]} == {("time", "regression"), ("coherence", "pass")}
+    assert told["verdict"]["control"]["rejected"] is False and "by seed 5." in " ".join(told["notes"])
+    assert all(c["verdict"]["ratio"] == pytest.approx(1.5) for c in told["cells"] if c["lens"] == "time")
+    measured, plan = document.parse(told)
+    assert judge(measured, plan).exit_code == 1
+
+
+def test_an_equal_program_passes_by_time(repository, gate):
+    code, out, err = gate("--aa", "--lens", "time", "--cells", "/padded/", *fakes.BOTH)
+    assert code == 0 and "1 pass" in out and "none of 1 control cell differs from itself" in out, (out, err)
+    assert fakes.newest(repository)["environment"]["topology"]["available_cpus"]
+
+
+def test_without_a_base_the_head_is_timed_and_its_numbers_are_kept(repository, gate):
+    repository.write("build.sh", "false\n")
+    repository.commit("broken")
+    repository.write("build.sh", fakes.BUILD_SH)
+    code, out, err = gate("--base", "HEAD", "--lens", "time", *fakes.BOTH)
+    assert code == 3, (out, err)
+    rows = fakes.newest(repository, "head/points.csv").splitlines()
+    assert rows[0] == "family,name,placement,ns_per_op,caveat"
+    assert sorted(rows[1:]) == sorted(f"counter,{name},compact,{ns[1]:g}," for name, ns in fakes.CELLS.items())
+    assert "The head: 3.4 ns per operation." in json.dumps(fakes.newest(repository))
+
+
+def test_a_base_whose_program_lists_nothing_cannot_be_timed(repository, gate):
+    repository.write("bench.py", "#!/bin/sh\nexit 1\n")
+    old = repository.commit("old")
+    repository.git("checkout", "-q", repository.first, "--", "bench.py")
+    repository.commit("new")
+    code, out, err = gate("--base", old, "--lens", "time", *fakes.BOTH)
+    assert code == 3 and "the base's program cannot be asked" in out, (out, err)
+    repository.write("bench.py", "#!/bin/sh\nexit 1\n")
+    code, out, err = gate("--base", repository.first, *fakes.BOTH)
+    assert code == 2 and "cannot list its cells" in err, (out, err)
+
+
+def test_the_plan_asks_what_is_built_and_measures_nothing(repository, gate):
+    subprocess.run(["sh", "build.sh"], cwd=repository.path, check=True)
+    code, out, err = gate("--plan", "--cells", "padded", *fakes.BOTH)
+    assert code == 0 and err == "", (out, err)
+    assert "2 simulated cells on 'zen4', at 1, 2, 4, 16, 64 threads: about 3 s for both sides" in out
+    assert "2 of 2 cells by time: 2 counter." in out and "A slowdown found 80% of the time" in out
+    assert not (repository.path / "results").exists() and not (repository.path / "build").exists()
+
+
+def test_the_plan_builds_the_head_where_nothing_is_built(repository, gate):
+    code, out, err = gate("--plan", "--base", "HEAD", *fakes.ARGUMENTS)
+    assert code == 0 and "the head is built for it" in err and "3 simulated cells" in out, (out, err)
+    assert not (repository.path / "results").exists()
+    repository.write("build.sh", "echo 'error: no'; false\n")
+    code, out, err = gate("--plan", *fakes.ARGUMENTS)
+    assert code == 2 and "error: no" in err

@@ -34,8 +34,10 @@ namespace {
 // The lower half is cut into blocks from below; the upper half is for large blocks.
 constexpr std::uintptr_t arena = 0x620000000000;
 constexpr std::size_t region_size = std::size_t{8} << 30;
+// What the simulation itself allocates has regions of its own, too, so that the program's blocks lie where they lie
+// whatever the simulation needs.
 constexpr unsigned natives = 33;  // the first, and one for each fresh_heap()
-constexpr unsigned regions = slots + natives;
+constexpr unsigned regions = slots + 2 * natives;
 constexpr std::size_t arena_size = regions * region_size;
 static_assert(regions <= 256, "a block's head has 8 bits for its region");
 constexpr std::size_t step = std::size_t{1} << 20;  // by which a region becomes accessible
@@ -75,7 +77,8 @@ struct region {
 };
 
 constinit region all[regions];
-constinit unsigned native = slots;  // the region of whoever is not simulated
+constinit unsigned native = slots;  // the region of whoever is not simulated; so many behind it is the simulation's
+constinit unsigned apart_depth = 0;
 constinit std::atomic<bool> locked{false};
 constinit bool reserved = false;
 
@@ -103,7 +106,11 @@ class guard {
   std::abort();
 }
 
-unsigned caller() noexcept { return watching && posix::in_a_fiber() ? current->running->core : native; }
+unsigned caller() noexcept {
+  const bool simulated = current != nullptr && current->running != nullptr && posix::in_a_fiber();
+  if (simulated && watching) return current->running->core;
+  return simulated || apart_depth != 0 ? native + natives : native;
+}
 
 std::uint64_t& head_of(void* block) noexcept { return static_cast<std::uint64_t*>(block)[-1]; }
 std::size_t size_of(void* block) noexcept { return head_of(block) & size_bits; }
@@ -306,6 +313,9 @@ void* resize(void* block, std::size_t bytes) noexcept {
   return moved;
 }
 
+for_simulation::for_simulation() noexcept { ++apart_depth; }
+for_simulation::~for_simulation() { --apart_depth; }
+
 void note_block(const void* block, std::size_t size, const void* const* frames, unsigned count) noexcept {
   const guard here;
   note_allocation(block, size, frames, count);
@@ -314,7 +324,7 @@ void note_block(const void* block, std::size_t size, const void* const* frames, 
 }  // namespace heap
 
 void fresh_heap() {
-  if (heap::native + 1 == heap::regions)
+  if (heap::native + 1 == slots + heap::natives)
     throw std::logic_error("a fresh heap was asked for " + std::to_string(heap::natives) +
                            " times in one process; expected at most " + std::to_string(heap::natives - 1));
   const heap::guard here;

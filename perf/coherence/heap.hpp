@@ -31,6 +31,16 @@ void release(void* block) noexcept;
 /// Bytes that may be used.
 [[nodiscard]] std::size_t usable(void* block) noexcept;
 
+/// While one lives, what is allocated outside of simulated threads is the simulation's own, and apart from the
+/// program's.
+class for_simulation {
+ public:
+  for_simulation() noexcept;
+  ~for_simulation();
+  for_simulation(const for_simulation&) = delete;
+  for_simulation& operator=(const for_simulation&) = delete;
+};
+
 /// note_allocation(), one thread at a time.
 void note_block(const void* block, std::size_t size, const void* const* frames, unsigned count) noexcept;
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <limits>
+#include <optional>
 
 #include "engine.hpp"
 #include "heap.hpp"
@@ -100,6 +101,7 @@ void simulation::run(const std::function<void(unsigned)>& body, const std::funct
   const unsigned taking_part = e.alive;
   // Never given back: what their threads would still do when they end belongs to a program that is ending, too.
   static auto& kept = *new std::vector<std::unique_ptr<fiber_memory>>;
+  auto own = std::make_optional<heap::for_simulation>();
   if (e.keep_threads) kept.resize(std::max<std::size_t>(kept.size(), taking_part));
   for (unsigned i = 0; i < taking_part; ++i) {
     auto& memory = e.threads[i].memory;
@@ -111,6 +113,7 @@ void simulation::run(const std::function<void(unsigned)>& body, const std::funct
     e.queue.push({0, i, e.threads[i].turn});
   }
   for (unsigned i = 0; i < taking_part; ++i) e.threads[i].memory->await();
+  own.reset();
   e.outside.thread_pointer = thread_pointer();
   const auto first = e.queue.pop();
   e.running = &e.threads[first.core];

@@ -27,24 +27,36 @@ class apart {
   bool was_;
 };
 
-void enter_thread() {
-  engine& e = *current;
-  sim_thread& me = *e.running;
-  try {
-    watching = true;
-    if (me.core + 1 == e.threads.size())
-      (*e.conductor)();
-    else
-      (*e.body)(me.core);
-    watching = false;
-    e.drain();
-  } catch (...) {
-    watching = false;
-    me.thrown = std::current_exception();
-  }
+// Where the frames of the program's functions lie in a thread's stack decides which of their variables share a line,
+// and must not depend on what the engine's own functions need: so enter_thread() has nothing that lives on its stack.
+
+[[gnu::noinline]] void call_body() {
+  const engine& e = *current;
+  watching = true;
+  if (e.running->core + 1 == e.threads.size()) return (*e.conductor)();
+  (*e.body)(e.running->core);
+}
+
+[[gnu::noinline]] void note_thrown() noexcept {
   watching = false;
+  current->running->thrown = std::current_exception();
+}
+
+[[gnu::noinline, noreturn]] void leave_thread() noexcept {
+  watching = false;
+  engine& e = *current;
+  if (!e.running->thrown) e.drain();
   e.leave();
   std::abort();  // nobody switches to a thread that has left
+}
+
+void enter_thread() {
+  try {
+    call_body();
+  } catch (...) {
+    note_thrown();
+  }
+  leave_thread();
 }
 
 }  // namespace
@@ -81,6 +93,7 @@ simulation::simulation(const machine& m, unsigned threads, const schedule_option
   posix::link_clocks();
   heap::link_heap();
   posix::check_interposed();
+  const heap::for_simulation own;
   current = new engine(m, threads, options);
 }
 

@@ -38,8 +38,8 @@ line_report byte_map(const line& l, unsigned line_size) {
   out.address = l.number * line_size;
   if (l.sharing == nullptr) return out;
   out.counts = l.sharing->counts;
-  for (unsigned thread = 0; thread < l.sharing->noted.size(); ++thread) {
-    const byte_use& use = l.sharing->noted[thread];
+  for (unsigned thread = 0; thread < slots; ++thread) {
+    const byte_use use = l.sharing->noted.of(thread);
     thread_bytes one{thread, ranges(use.read), ranges(use.wrote)};
     if (one.read.empty() && one.wrote.empty()) continue;
     if (out.bytes.size() < max_threads_shown)

@@ -47,7 +47,7 @@ struct line_report {
   std::string object;  ///< what the line is part of
   unsigned size = 64;
   std::uint64_t address = 0;  ///< of the first byte; for people with a debugger, not for the record
-  event_counts counts;        ///< of this line
+  line_counts counts;
   std::vector<field_report> fields;
   std::vector<thread_bytes> bytes;  ///< of the first threads by number, at most max_threads_shown
   unsigned threads_not_shown = 0;

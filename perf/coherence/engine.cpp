@@ -3,7 +3,6 @@
 #include "engine.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cstdlib>
 #include <utility>
 
@@ -12,136 +11,72 @@ namespace contend::coherence {
 engine* current = nullptr;
 bool watching = false;
 
-void ready_queue::push(entry one) {
-  entries_.push_back(one);
-  std::size_t at = entries_.size() - 1;
-  while (at > 0 && entries_[at].before(entries_[(at - 1) / 2])) {
-    std::swap(entries_[at], entries_[(at - 1) / 2]);
-    at = (at - 1) / 2;
-  }
-}
+namespace {
 
-ready_queue::entry ready_queue::pop() {
-  const entry first = entries_.front();
-  entries_.front() = entries_.back();
-  entries_.pop_back();
-  if (!entries_.empty()) sink(0);
-  return first;
-}
+/// What the thread has under way on the line: it waits for all but stores.
+transition* own_of(const sim_thread& me, line& l) { return me.stores.empty() ? nullptr : cache_model::own(l, me.core); }
 
-ready_queue::entry ready_queue::exchange(entry one) {
-  const entry first = std::exchange(entries_.front(), one);
-  sink(0);
-  return first;
-}
-
-void ready_queue::sink(std::size_t at) {
-  const std::size_t size = entries_.size();
-  for (;;) {
-    std::size_t child = 2 * at + 1;
-    if (child >= size) return;
-    if (child + 1 < size && entries_[child + 1].before(entries_[child])) ++child;
-    if (!entries_[child].before(entries_[at])) return;
-    std::swap(entries_[child], entries_[at]);
-    at = child;
-  }
-}
+}  // namespace
 
 engine::engine(const machine& description, unsigned count, const schedule_options& options)
     : m(description),
       model(description, count + 1),
       threads(count + 1),
+      queue(count + 1),
       schedule(options, count + 1),
       keep_threads(options.keep_threads) {
   if (options.weak) weak = std::make_unique<weak_memory>(options.seed, count + 1);
   for (unsigned i = 0; i < threads.size(); ++i) threads[i].core = i;
 }
 
-line& engine::line_of(std::uint64_t address) {
-  const std::uint64_t number = address / m.line_size;
-  line*& seen = recent_[number % recent_lines];
-  if (seen == nullptr || seen->number != number) seen = &model.find(address);
-  return *seen;
-}
-
-void engine::resume(ready_queue::entry next) {
+void engine::switch_to(unsigned thread) {
   sim_thread& from = *running;
-  sim_thread& to = threads[next.core];
+  sim_thread& to = threads[thread];
   if (&from == &to) return;
   running = &to;
   switch_fiber(from.memory->context, to.memory->context);
 }
 
-void engine::in_order() {
-  if (schedule.serial()) return serial_turn();
-  sim_thread& me = *running;
-  while (!queue.empty()) {
-    const ready_queue::entry mine{me.clock, me.core, me.turn};
-    if (!queue.top().before(mine)) break;
-    if (queue.top().turn != threads[queue.top().core].turn) {  // somebody else woke it meanwhile
-      queue.pop();
-      continue;
-    }
-    if (queue.top().when > give_up) stop_stuck("virtual time ran out");
-    const auto next = queue.exchange(mine);
-    sim_thread& to = threads[next.core];
-    if (to.parked_on != nullptr) {  // its deadline
-      to.timed_out = true;
-      to.parked_on = nullptr;
-    }
-    to.clock = next.when;
-    ++to.turn;
-    resume(next);
-    return;  // it is this thread's turn again only when it is the first
+void engine::resume(ready_queue::entry next) {
+  if (next.when > give_up) stop_stuck("virtual time ran out");
+  sim_thread& to = threads[next.thread];
+  if (to.parked_on != nullptr) {  // its deadline
+    to.timed_out = true;
+    to.parked_on = nullptr;
   }
-  if (me.clock > give_up) stop_stuck("virtual time ran out");
+  to.clock = next.when;
+  switch_to(next.thread);
 }
 
-void engine::not_too_far_ahead() {
-  if (running->clock > give_up || (!queue.empty() && queue.top().when + run_ahead < running->clock)) in_order();
+void engine::let_first_go() {
+  const auto next = queue.take_first();
+  queue.put(running->core, running->clock);
+  resume(next);  // it is this thread's turn again only when it is the first
 }
 
 void engine::block() {
   if (schedule.serial()) return serial_block();
-  sim_thread& me = *running;
-  for (;;) {
-    if (queue.empty()) stop_stuck("every thread waits for another one");
-    const auto next = queue.pop();
-    sim_thread& to = threads[next.core];
-    if (next.turn != to.turn) continue;
-    if (next.when > give_up) stop_stuck("virtual time ran out");
-    if (to.parked_on != nullptr) {
-      to.timed_out = true;
-      to.parked_on = nullptr;
-    }
-    to.clock = next.when;
-    ++to.turn;
-    if (&to == &me) return;
-    resume(next);
-    return;
-  }
+  if (queue.empty()) stop_stuck("every thread waits for another one");
+  resume(queue.take_first());
 }
 
 void engine::ready(sim_thread& one, picoseconds when) {
-  ++one.turn;
   if (schedule.serial()) {
+    queue.remove(one.core);
     runnable_.push_back(one.core);
     schedule.changed();
     return;
   }
-  queue.push({when, one.core, one.turn});
+  queue.put(one.core, when);
 }
 
 void engine::release_due() {
-  while (!queue.empty() && (queue.top().when <= running->clock || queue.top().turn != threads[queue.top().core].turn)) {
-    const auto due = queue.pop();
-    sim_thread& one = threads[due.core];
-    if (due.turn != one.turn) continue;
+  while (!queue.empty() && queue.top().when <= running->clock) {
+    sim_thread& one = threads[queue.take_first().thread];
     if (one.parked_on != nullptr) {
       one.timed_out = true;
       one.parked_on = nullptr;
     }
-    ++one.turn;
     runnable_.push_back(one.core);
     schedule.changed();
   }
@@ -149,7 +84,7 @@ void engine::release_due() {
 
 void engine::serial_switch(unsigned next) {
   threads[next].clock = std::max(threads[next].clock, running->clock);
-  resume({threads[next].clock, next, threads[next].turn});
+  switch_to(next);
 }
 
 void engine::serial_turn() {
@@ -195,7 +130,6 @@ void engine::stop_if_raced() {
 
 void engine::leave() {
   running->over = true;
-  ++running->turn;
   if (--alive == 0) {
     sim_thread& me = *running;
     running = nullptr;
@@ -254,8 +188,8 @@ void engine::one_line(std::uint64_t address, unsigned size, access_kind kind) {
   model.settle(l, me.clock);
   if (kind == access_kind::load) stay_in_order(l);
   const byte_mask bytes = byte_mask::of(model.offset_of(address), size);
-  if (transition* mine = cache_model::own(l, me.core)) {
-    const bool covers = (bytes.low & ~mine->bytes.low) == 0 && (bytes.high & ~mine->bytes.high) == 0;
+  if (transition* mine = own_of(me, l)) {
+    const bool covers = mine->bytes.covers(bytes);
     if (mine->kind == access_kind::store && mine->size == 0 &&
         (kind == access_kind::store || (kind == access_kind::load && covers))) {
       model.note(l, me.core, kind, bytes);
@@ -266,13 +200,16 @@ void engine::one_line(std::uint64_t address, unsigned size, access_kind kind) {
       me.clock += cost;
       return;
     }
-    if (kind != access_kind::load || mine->size != 0 || !l.sharing->sharers.test(me.core)) {
+    if (kind != access_kind::load || mine->size != 0 || !l.sharing->views.holders()[me.core]) {
       me.clock = std::max(me.clock, mine->done);
       in_order();
       model.settle(l, me.clock);
     }
   }
-  miss(l, kind, bytes);
+  if (model.hit(l, me.core, kind, bytes))
+    schedule.varied_in_vain();
+  else
+    miss(l, kind, bytes);
   me.clock += cost;
 }
 
@@ -297,20 +234,18 @@ void engine::miss(line& l, access_kind kind, byte_mask bytes) {
 
 void engine::remember_store(picoseconds done) {
   sim_thread& me = *running;
-  auto& stores = me.stores;
-  stores.erase(std::remove_if(stores.begin(), stores.end(), [&](picoseconds t) { return t <= me.clock; }),
-               stores.end());
-  if (stores.size() >= m.store_buffer) {
-    me.clock = *std::min_element(stores.begin(), stores.end());
+  me.stores.forget_until(me.clock);
+  if (me.stores.size() >= m.store_buffer) {
+    me.clock = me.stores.earliest();
     in_order();
   }
-  stores.push_back(done);
+  me.stores.add(done);
 }
 
 void engine::drain() {
   sim_thread& me = *running;
   if (me.stores.empty()) return;
-  const picoseconds last = *std::max_element(me.stores.begin(), me.stores.end());
+  const picoseconds last = me.stores.latest();
   me.stores.clear();
   if (last > me.clock) {
     me.clock = last;
@@ -335,7 +270,7 @@ bool engine::atomic_store(void* address, unsigned size, std::uint64_t value) {
   }
   in_order();
   model.settle(l, me.clock);
-  if (transition* mine = cache_model::own(l, me.core)) {
+  if (transition* mine = own_of(me, l)) {
     if (mine->size == size && mine->target == address && me.last_deferred == address) {
       mine->value = value;  // the one in the buffer is overwritten: nobody could have seen it between the two
       me.clock += m.store;
@@ -353,7 +288,7 @@ bool engine::atomic_store(void* address, unsigned size, std::uint64_t value) {
   const outcome out = model.request(l, me.core, access_kind::store, bytes, me.clock, me.stores_taken, me.last_access);
   me.clock += m.store;
   if (out.hit || l.sharing == nullptr) return true;
-  transition& mine = *cache_model::own(l, me.core);
+  transition& mine = *out.entered;
   mine.size = static_cast<std::uint8_t>(size);
   mine.target = address;
   mine.value = value;
@@ -364,12 +299,11 @@ bool engine::atomic_store(void* address, unsigned size, std::uint64_t value) {
   return false;
 }
 
-bool engine::forwarded(const void* address, unsigned size, std::uint64_t* value) {
+bool engine::forwarded_from_buffer(const void* address, unsigned size, std::uint64_t* value) {
   sim_thread& me = *running;
-  if (me.stores_deferred <= me.clock) return false;
   line& l = line_of(reinterpret_cast<std::uint64_t>(address));
   model.settle(l, me.clock);
-  const transition* mine = cache_model::own(l, me.core);
+  const transition* mine = own_of(me, l);
   if (mine == nullptr || mine->size != size || mine->target != address) return false;
   model.note(l, me.core, access_kind::load, mine->bytes);
   *value = mine->value;

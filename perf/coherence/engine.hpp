@@ -9,8 +9,10 @@
 
 #include "fiber.hpp"
 #include "model.hpp"
+#include "ready_queue.hpp"
 #include "schedule.hpp"
 #include "simulation.hpp"
+#include "store_buffer.hpp"
 #include "weak.hpp"
 
 namespace contend::coherence {
@@ -22,39 +24,15 @@ struct sim_thread {
   picoseconds stores_taken = 0;         ///< when the last store that is under way takes effect
   picoseconds stores_deferred = 0;      ///< likewise of those whose value is not in memory before
   const void* last_deferred = nullptr;  ///< where to the last of those goes
-  std::vector<picoseconds> stores;      ///< when those under way are done; as many as the store buffer holds
+  store_buffer stores;                  ///< when those under way are done; as many as the machine's buffer holds
   const void* parked_on = nullptr;
   std::uint32_t parked_bits = 0;   ///< a waker must have one of them
   std::uint64_t parked_since = 0;  ///< who sleeps longest is woken first
   bool timed_out = false;
   bool over = false;
-  std::uint32_t turn = 0;             ///< tells this entry in the queue from one that is stale
   const void* last_access = nullptr;  ///< return address of the last hook
   std::unique_ptr<fiber_memory> memory;
   std::exception_ptr thrown;
-};
-
-/// Who runs next: a binary heap by time, then by core.
-class ready_queue {
- public:
-  struct entry {
-    picoseconds when = 0;
-    std::uint32_t core = 0;
-    std::uint32_t turn = 0;
-    [[nodiscard]] bool before(const entry& other) const noexcept {
-      return when != other.when ? when < other.when : core < other.core;
-    }
-  };
-  [[nodiscard]] bool empty() const noexcept { return entries_.empty(); }
-  [[nodiscard]] const entry& top() const noexcept { return entries_.front(); }
-  void push(entry one);
-  entry pop();
-  /// pop() and push() in one.
-  entry exchange(entry one);
-
- private:
-  void sink(std::size_t at);
-  std::vector<entry> entries_;
 };
 
 class engine {
@@ -66,15 +44,23 @@ class engine {
   /// An atomic store; true if the value is to be written now, false if it will be when the line has come.
   bool atomic_store(void* address, unsigned size, std::uint64_t value);
   /// An atomic load; true if *value is set to what the thread itself stores and nobody sees yet.
-  bool forwarded(const void* address, unsigned size, std::uint64_t* value);
+  bool forwarded(const void* address, unsigned size, std::uint64_t* value) {
+    return running->stores_deferred > running->clock && forwarded_from_buffer(address, size, value);
+  }
   /// Waits until everything that the thread stored is visible.
   void drain();
   /// The thread's turn at its own time: whoever is behind runs first.
-  void in_order();
+  void in_order() {
+    if (schedule.serial()) return serial_turn();
+    if (queue.anyone_before(running->clock, running->core)) return let_first_go();
+    if (running->clock > give_up) stop_stuck("virtual time ran out");
+  }
+  static constexpr picoseconds run_ahead = 200'000;
   /// Nobody sees what a thread does on lines of its own, so it need not take turns for them, within limits: who comes
   /// to share such a line for the first time finds it at most run_ahead older than it should be.
-  void not_too_far_ahead();
-  static constexpr picoseconds run_ahead = 200'000;
+  void not_too_far_ahead() {
+    if (running->clock > give_up || (!queue.empty() && queue.top().when + run_ahead < running->clock)) in_order();
+  }
   /// What is under way on the line of this address and due, is done.
   void settle(const void* address);
 
@@ -107,7 +93,12 @@ class engine {
   const std::function<void()>* conductor = nullptr;
 
  private:
-  line& line_of(std::uint64_t address);
+  line& line_of(std::uint64_t address) {
+    const std::uint64_t number = model.number_of(address);
+    line*& seen = recent_[number % recent_lines];
+    if (seen == nullptr || seen->number != number) seen = &model.find(address);
+    return *seen;
+  }
   void one_line(std::uint64_t address, unsigned size, access_kind kind);
   /// Before a load: sequential consistency at the price of a wait where it could be seen. A load may only overtake its
   /// thread's own stores while nobody else's store to that line is waiting. (In a cycle of store buffering each thread
@@ -115,6 +106,9 @@ class engine {
   void stay_in_order(line& l);
   void miss(line& l, access_kind kind, byte_mask bytes);
   void remember_store(picoseconds done);
+  bool forwarded_from_buffer(const void* address, unsigned size, std::uint64_t* value);
+  void let_first_go();
+  void switch_to(unsigned thread);
   void resume(ready_queue::entry next);
   void serial_turn();
   void serial_block();

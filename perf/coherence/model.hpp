@@ -3,55 +3,37 @@
 // was true or false. Pure: it knows addresses and times, no thread and no scheduler.
 #pragma once
 
-#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <iterator>
 #include <memory>
+#include <utility>
 #include <vector>
 
+#include "core_views.hpp"
 #include "machine.hpp"
 
 namespace contend::coherence {
 
 enum class access_kind : std::uint8_t { load, store, rmw };
 
-/// Cores of the model: those of the machine, and one for whoever starts and stops the others.
-inline constexpr unsigned slots = max_cores + 1;
-
-/// Which bytes of a line: bit i is byte i. Wide enough for lines of 128 bytes.
-struct byte_mask {
-  std::uint64_t low = 0;
-  std::uint64_t high = 0;
-  static byte_mask of(unsigned offset, unsigned size) noexcept;
-  [[nodiscard]] bool meets(const byte_mask& other) const noexcept {
-    return ((low & other.low) | (high & other.high)) != 0;
-  }
-  byte_mask& operator|=(const byte_mask& other) noexcept {
-    low |= other.low;
-    high |= other.high;
-    return *this;
-  }
-};
-
-/// What was counted, over all cores.
-struct event_counts {
-  std::uint64_t accesses = 0;
+/// What was counted of one line.
+struct line_counts {
   std::uint64_t line_transfers = 0;  ///< a core got a line's data from another core
   std::uint64_t invalidations = 0;   ///< copies that other cores lost
   std::uint64_t upgrades = 0;        ///< a core that had a copy became the owner: no data travelled
   std::uint64_t write_backs = 0;     ///< MESI: a line that had been written was read by another core
   std::uint64_t true_sharing = 0;    ///< misses and upgrades on bytes that another core wrote, or reads
   std::uint64_t false_sharing = 0;   ///< the others: another part of the line was used by somebody else
+};
+
+/// Of all lines, over all cores.
+struct event_counts : line_counts {
+  std::uint64_t accesses = 0;
   std::uint64_t failed_cas = 0;
   std::uint64_t spins = 0;
   std::uint64_t parks = 0;
-};
-
-/// Which bytes of a line a core read and which it wrote. A read-modify-write does both.
-struct byte_use {
-  byte_mask read;
-  byte_mask wrote;
 };
 
 /// What one place of the program had to wait for on a line.
@@ -62,14 +44,6 @@ struct site_counts {
   std::uint64_t false_sharing = 0;
 };
 inline constexpr std::size_t max_sites = 64;
-
-/// One core's view of a line that more than one core has touched.
-struct core_view {
-  byte_mask used;          ///< by this core since it got its copy
-  byte_mask others_wrote;  ///< since this core lost its copy
-  bool known = false;      ///< it has had a copy before: the first one is a cold miss, not sharing
-  bool vague = false;      ///< it used the line before anybody else, and of that time nothing was noted
-};
 
 /// A change of a line that its directory has decided and that takes effect at `when`.
 struct transition {
@@ -82,6 +56,60 @@ struct transition {
   std::uint64_t value = 0;
   byte_mask bytes;
   const void* site = nullptr;  ///< the place in the program that asked; of several stores that were joined the first
+  transition* next = nullptr;  ///< of the line, or of those that are free
+};
+
+/// What a line's directory has decided and not done yet, in order of time.
+class transition_list {
+ public:
+  class iterator {
+   public:
+    using iterator_category = std::forward_iterator_tag;
+    using value_type = transition;
+    using difference_type = std::ptrdiff_t;
+    using pointer = transition*;
+    using reference = transition&;
+    explicit iterator(transition* at = nullptr) noexcept : at_(at) {}
+    reference operator*() const noexcept { return *at_; }
+    pointer operator->() const noexcept { return at_; }
+    iterator& operator++() noexcept {
+      at_ = at_->next;
+      return *this;
+    }
+    iterator operator++(int) noexcept { return iterator(std::exchange(at_, at_->next)); }
+    bool operator==(const iterator&) const = default;
+
+   private:
+    transition* at_;
+  };
+  [[nodiscard]] bool empty() const noexcept { return first_ == nullptr; }
+  [[nodiscard]] transition& front() const noexcept { return *first_; }
+  [[nodiscard]] transition& back() const noexcept { return *last_; }
+  [[nodiscard]] iterator begin() const noexcept { return iterator(first_); }
+  [[nodiscard]] iterator end() const noexcept { return iterator(); }
+  /// Who writes last of those that are under way, or nobody.
+  [[nodiscard]] std::uint16_t last_writer() const noexcept { return writers_ != 0 ? last_writer_ : nobody; }
+
+  void append(transition& fresh) noexcept {
+    (first_ == nullptr ? first_ : last_->next) = &fresh;
+    last_ = &fresh;
+    if (fresh.kind == access_kind::load) return;
+    ++writers_;
+    last_writer_ = fresh.core;
+  }
+  transition& take_first() noexcept {
+    transition& taken = *std::exchange(first_, first_->next);
+    writers_ -= taken.kind != access_kind::load;
+    taken.next = nullptr;
+    return taken;
+  }
+  static constexpr std::uint16_t nobody = 0xffff;
+
+ private:
+  transition* first_ = nullptr;
+  transition* last_ = nullptr;
+  std::uint16_t writers_ = 0;  // at most one of each core
+  std::uint16_t last_writer_ = nobody;
 };
 
 /// A line that more than one core has touched.
@@ -90,16 +118,16 @@ struct shared_line {
   std::uint16_t owner = nobody;     ///< has it exclusively
   std::uint16_t owned_by = nobody;  ///< MOESI: wrote it, has a copy beside others, and serves the readers
   bool dirty = false;               ///< memory is behind what the owner, of either kind, has
-  std::bitset<slots> sharers;
-  std::bitset<slots> touched;
-  byte_mask written;                  ///< by the owner since it became the owner
-  picoseconds busy = 0;               ///< until when the directory serves somebody
-  std::vector<transition> under_way;  ///< in order of time
-  std::vector<core_view> views;       ///< by core
+  byte_mask written;                ///< by the owner since it became the owner
+  picoseconds busy = 0;             ///< until when the directory serves somebody
+  transition_list under_way;
+  core_views views;
   // Since counting began, for the report alone; nothing that is simulated depends on it:
-  event_counts counts;
-  std::vector<byte_use> noted;     ///< by core
+  line_counts counts;
+  core_uses noted;
   std::vector<site_counts> sites;  ///< in the order of their first miss
+
+  explicit shared_line(std::uint16_t first) : owner(first), views(first) {}
 };
 
 /// A line that has been touched. Most are by one core alone and stay this small.
@@ -114,8 +142,9 @@ struct line {
 /// What an access came to.
 struct outcome {
   bool hit = true;
-  picoseconds taken = 0;  ///< when the change of state takes effect
-  picoseconds done = 0;   ///< when the core has the line
+  picoseconds taken = 0;          ///< when the change of state takes effect
+  picoseconds done = 0;           ///< when the core has the line
+  transition* entered = nullptr;  ///< at the directory; none of a hit or of a line's first touch
 };
 
 /// The lines of a machine's memory.
@@ -126,6 +155,7 @@ class cache_model {
 
   /// The line that holds an address; made at the first touch.
   line& find(std::uint64_t address);
+  [[nodiscard]] std::uint64_t number_of(std::uint64_t address) const noexcept { return address >> shift_; }
   [[nodiscard]] unsigned offset_of(std::uint64_t address) const noexcept {
     return static_cast<unsigned>(address & (machine_.line_size - 1));
   }
@@ -136,8 +166,23 @@ class cache_model {
   }
 
   /// Brings the line to `now`: what was under way and is due has happened.
-  void settle(line& l, picoseconds now);
+  void settle(line& l, picoseconds now) {
+    if (l.sharing != nullptr && !l.sharing->under_way.empty() && l.sharing->under_way.front().when <= now)
+      settle_due(*l.sharing, now);
+  }
 
+  /// True if a core has of a shared line what it takes, which it then has used; the line is settled.
+  bool hit(line& l, unsigned core, access_kind kind, const byte_mask& bytes) {
+    shared_line* const s = l.sharing.get();
+    if (s == nullptr || !(kind == access_kind::load ? s->views.holders()[core] : s->owner == core)) return false;
+    note(l, core, kind, bytes);
+    s->views.use(core, bytes);
+    if (kind != access_kind::load) {
+      s->written |= bytes;
+      s->dirty = true;
+    }
+    return true;
+  }
   /// Core `core` wants the line at `now`; the line is settled. A hit is done at once; a miss is entered at the
   /// directory and the outcome says when it is done. Until then nobody else's request takes effect.
   /// `not_before`: the earliest time at which it may take effect (stores of a core become visible in their order).
@@ -147,7 +192,13 @@ class cache_model {
   /// What `core` has under way on the line, or nullptr.
   static transition* own(line& l, unsigned core);
   /// Notes which bytes an access touches; request() does so itself.
-  void note(line& l, unsigned core, access_kind kind, byte_mask bytes) const;
+  void note(line& l, unsigned core, access_kind kind, const byte_mask& bytes) const {
+    if (l.sharing == nullptr || !counting_) return;
+    byte_use use;
+    if (kind != access_kind::store) use.read = bytes;
+    if (kind != access_kind::load) use.wrote = bytes;
+    l.sharing->noted.add(core, use);
+  }
 
   [[nodiscard]] event_counts& counts() noexcept { return counts_; }
   /// Counting starts again from zero, for all lines.
@@ -161,7 +212,9 @@ class cache_model {
   [[nodiscard]] std::size_t bytes_used() const noexcept;
 
  private:
+  void settle_due(shared_line& l, picoseconds now);
   void apply(shared_line& l, const transition& t);
+  transition& fresh_transition();
   static void put_down_to_site(shared_line& l, const transition& t, bool true_sharing);
   [[nodiscard]] const legs& route(const shared_line& l, unsigned core, access_kind kind) const;
   [[nodiscard]] std::uint16_t server(const shared_line& l) const noexcept;
@@ -175,6 +228,8 @@ class cache_model {
   bool counting_ = true;
   std::vector<line*> table_;  // open addressing, a power of two
   std::deque<line> all_;
+  std::deque<transition> transitions_;
+  transition* free_ = nullptr;
 };
 
 }  // namespace contend::coherence

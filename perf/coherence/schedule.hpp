@@ -37,16 +37,18 @@ class draws {
  public:
   explicit draws(std::uint64_t seed) noexcept : state_(seed) {}
   std::uint64_t next() noexcept {
-    std::uint64_t z = state_ += 0x9E3779B97F4A7C15U;
+    std::uint64_t z = state_ += step;
     z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9U;
     z = (z ^ z >> 27) * 0x94D049BB133111EBU;
     return z ^ z >> 31;
   }
+  void skip() noexcept { state_ += step; }
   /// 0 … n−1; n > 0. (The bias is that of a modulus: nothing at such n.)
   std::uint64_t below(std::uint64_t n) noexcept { return next() % n; }
   bool one_in(std::uint64_t n) noexcept { return below(n) == 0; }
 
  private:
+  static constexpr std::uint64_t step = 0x9E3779B97F4A7C15U;
   std::uint64_t state_;
 };
 
@@ -71,6 +73,10 @@ class scheduler {
   /// misses).
   picoseconds varied(picoseconds time) noexcept {
     return kind_ == schedule_kind::varied ? time - time / 8 + (time * (draws_.next() >> 56) >> 10) : time;
+  }
+  /// The draw of a request that is a hit: what would be drawn does not matter, that it is drawn does.
+  void varied_in_vain() noexcept {
+    if (kind_ == schedule_kind::varied) draws_.skip();
   }
   /// jitter: by how much an access is delayed.
   picoseconds delay() noexcept;

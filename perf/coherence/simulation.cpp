@@ -123,14 +123,12 @@ void simulation::run(const std::function<void(unsigned)>& body, const std::funct
       memory->restart(&enter_thread);
     else
       memory = std::make_unique<fiber_memory>(i, &enter_thread);
-    e.queue.push({0, i, e.threads[i].turn});
+    e.queue.put(i, 0);
   }
   for (unsigned i = 0; i < taking_part; ++i) e.threads[i].memory->await();
   own.reset();
   e.outside.thread_pointer = thread_pointer();
-  const auto first = e.queue.pop();
-  e.running = &e.threads[first.core];
-  ++e.running->turn;
+  e.running = &e.threads[e.queue.take_first().thread];
   switch_fiber(e.outside, e.running->memory->context);
   e.running = nullptr;
   if (e.keep_threads)
@@ -161,7 +159,7 @@ void sleep_until(picoseconds when) noexcept {
   if (e.schedule.serial()) {
     if (when <= e.running->clock) return e.in_order();
     e.spun();
-    e.queue.push({when, e.running->core, ++e.running->turn});
+    e.queue.put(e.running->core, when);
     return e.block();
   }
   e.running->clock = std::max(e.running->clock, when);
@@ -216,8 +214,7 @@ wait_end park_until(const void* word, std::uint32_t expected, picoseconds deadli
   me.parked_bits = bits;
   me.parked_since = e.next_park++;
   me.timed_out = false;
-  ++me.turn;
-  if (deadline != 0) e.queue.push({std::max(deadline, me.clock), me.core, me.turn});
+  if (deadline != 0) e.queue.put(me.core, std::max(deadline, me.clock));
   e.block();
   return me.timed_out ? wait_end::timed_out : wait_end::woken;
 }

@@ -313,8 +313,14 @@ void* resize(void* block, std::size_t bytes) noexcept {
   return moved;
 }
 
-for_simulation::for_simulation() noexcept { ++apart_depth; }
-for_simulation::~for_simulation() { --apart_depth; }
+for_simulation::for_simulation() noexcept {
+  const guard here;
+  ++apart_depth;
+}
+for_simulation::~for_simulation() {
+  const guard here;
+  --apart_depth;
+}
 
 void note_block(const void* block, std::size_t size, const void* const* frames, unsigned count) noexcept {
   const guard here;

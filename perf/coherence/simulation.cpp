@@ -98,6 +98,7 @@ simulation::simulation(const machine& m, unsigned threads, const schedule_option
 }
 
 simulation::~simulation() {
+  const heap::for_simulation own;  // or the next block of the program might be one of the engine's
   delete current;
   current = nullptr;
 }

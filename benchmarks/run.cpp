@@ -58,9 +58,18 @@ void print_summary(const Results& results, const char* what) {
 }
 
 template <class Results>
-bool any_wrong(const Results& results) {
-  return std::any_of(results.begin(), results.end(),
-                     [](const auto& one) { return one.to_record().caveats.contains("check_failed"); });
+std::size_t how_many(const Results& results, const char* caveat) {
+  return static_cast<std::size_t>(std::count_if(
+      results.begin(), results.end(), [=](const auto& one) { return one.to_record().caveats.contains(caveat); }));
+}
+
+/// Of one lens: a wrong result makes a run invalid, and so does it when faults left nothing at all. A crash or a time
+/// limit costs its own cell.
+template <class Results>
+bool is_invalid(const Results& results) {
+  if (how_many(results, "check_failed") > 0) return true;
+  return how_many(results, "crashed") + how_many(results, "timeout") > 0 &&
+         std::none_of(results.begin(), results.end(), [](const auto& one) { return one.measured(); });
 }
 
 }  // namespace
@@ -217,7 +226,7 @@ int bench_run::conclude() {
     else if (status == 0)
       status = 2;
   }
-  if (status == 0 && (any_wrong(timed_) || any_wrong(predicted_))) status = 4;
+  if (status == 0 && (is_invalid(timed_) || is_invalid(predicted_))) status = 4;
   return status;
 }
 

@@ -47,6 +47,14 @@ def test_the_other_cells_are_measured_and_the_run_says_that_it_is_invalid(plante
     assert "check_failed" in done.stdout
 
 
+@pytest.mark.parametrize("chosen, status", [("^(fine|crashes|deadlock)/", 0), ("^crashes/", 4), ("^deadlock/", 4)])
+def test_a_run_of_which_faults_left_nothing_is_invalid(tmp_path, chosen, status):
+    done = run("--results", tmp_path, "--no-report", *SHORT, "--threads", "2", "--cell-limit", "0.5", "--filter", chosen,
+               program=PLANTED)
+    assert done.returncode == status, done.stdout + done.stderr
+    assert record_of(tmp_path)["run"]["complete"] is True
+
+
 def test_no_operation_is_no_number(planted):
     cell = planted[1]["idle"]
     assert cell["metrics"]["ns_per_op"]["value"] is None and "not_counted" in cell["caveats"] or throughput(cell) == 0

@@ -328,11 +328,47 @@ def test_a_program_that_fails_later_costs_its_cells(beside, tmp_path, then, cave
     done = run("simulate", "--machine", "zen4", "--results", tmp_path / "r", "--cell-limit", "0.5", *CHOSEN,
                program=beside(GREETS + then))
     assert "Traceback" not in done.stderr and "exception" not in done.stderr
+    assert done.returncode == 4, "nothing was simulated"
     cells = cells_of(record_of(tmp_path / "r"), "coherence")
     assert len(cells) == 2
     for cell in cells:
         assert caveat in cell["caveats"] and part in cell["details"][caveat], cell
         assert all(m["value"] is None for m in cell["metrics"].values())
+
+
+# The real one, but for two threads.
+BUT_FOR_TWO = f"""#!/usr/bin/env python3
+import subprocess, sys
+real = subprocess.Popen(["{TWIN}"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+def ask(line):
+    real.stdin.write(line)
+    real.stdin.flush()
+    return real.stdout.readline()
+for line in iter(sys.stdin.readline, ""):
+    if "greet" in line:
+        real.stdin.write(line)
+        real.stdin.close()
+        print(real.stdout.read(), end="", flush=True)
+        sys.exit(0)
+    if "threads:2" in line:
+        OTHERWISE
+    print(ask(line), end="", flush=True)
+"""
+
+
+@pytest.mark.parametrize("otherwise, caveat, status", [
+    ("sys.exit(3)", "crashed", 0),
+    ("import time; time.sleep(100)", "timeout", 0),
+    ("print('{\"cell\": 1, \"caveat\": \"check_failed\", \"why\": \"2 and 2 is 5\"}', flush=True); continue", "check_failed", 4),
+], ids=["crash", "time limit", "wrong result"])
+def test_a_fault_costs_its_cell_and_a_wrong_result_makes_the_run_invalid(beside, tmp_path, otherwise, caveat, status):
+    done = run("simulate", "--machine", "zen4", "--results", tmp_path / "r", "--cell-limit", "3", *CHOSEN,
+               program=beside(BUT_FOR_TWO.replace("OTHERWISE", otherwise)))
+    assert done.returncode == status, done.stdout + done.stderr
+    assert f"1 cells simulated, 1 {caveat}" in done.stdout
+    one, two = sorted(cells_of(record_of(tmp_path / "r"), "coherence"), key=lambda c: c["threads"])
+    assert value(one, "ns_per_op") > 0 and one["caveats"] == []
+    assert value(two, "ns_per_op") is None and two["caveats"] == [caveat]
 
 
 def test_the_program_itself_says_who_it_is_for():

@@ -16,6 +16,7 @@
 #include <memory>
 
 #include "contend_build_info.hpp"
+#include "perf/coherence/model_version.hpp"
 #include "perf/record/statistics.hpp"
 #include "progress.hpp"
 #include "simulator.hpp"
@@ -78,6 +79,7 @@ std::string simulation_plan::calibrated() const {
 ordered_json simulation_plan::to_json() const {
   ordered_json out{{"machine", coherence::machine_json(machine_)},
                    {"line_size", machine_.line_size},
+                   {"model_version", coherence::model_version},
                    {"seed", seed_ ? ordered_json(*seed_) : ordered_json(nullptr)},
                    {"schedules", schedules_},
                    {"weak", weak_},

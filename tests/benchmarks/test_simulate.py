@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -83,6 +84,8 @@ def test_the_record_is_what_the_schema_says_and_holds_nothing_measured(twice):
     assert {c["lens"] for c in record["cells"]} == {"coherence"}
     assert record["run"]["complete"] is True and record["environment"]["counters"] is None
     assert record["environment"]["simulation"]["machine"]["name"] == "zen4"
+    header = (SOURCE / "perf" / "coherence" / "model_version.hpp").read_text()
+    assert record["environment"]["simulation"]["model_version"] == re.search(r'model_version = "(.+)"', header)[1]
     for cell in record["cells"]:  # one sample, no interval: nothing was drawn
         for metric in cell["metrics"].values():
             assert metric["ci_low"] is None and metric["ci_high"] is None

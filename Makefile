@@ -8,6 +8,7 @@ MAKEFLAGS += --no-print-directory
 PREFIX ?= /usr/local
 ARGS ?=
 contend := build/release/bin/contend
+gate = PYTHONPATH=.:perf $$(cmake/find_python.sh numpy) -B -m gate
 files = $(shell git ls-files '*.hpp' '*.cpp' 2>/dev/null || find primitives perf benchmarks tests cmake -name '*.[hc]pp')
 
 .PHONY: help
@@ -68,6 +69,14 @@ check: ## the tests, long ones too, then under sanitizers and clang, then lint
 	@cmake/build.sh release test
 	@for kind in asan tsan clang; do cmake/build.sh $$kind test --label-exclude once || exit; done
 	@tests/lint/lint.sh
+
+.PHONY: golden
+golden: programs ## compare simulated cells with the golden numbers of this compiler (ARGS=--quick for a part)
+	@$(gate) golden check --program $(contend) $(ARGS)
+
+.PHONY: bless
+bless: programs ## take the simulated cells' numbers as the golden ones, and show what changes
+	@$(gate) golden bless --program $(contend)
 
 .PHONY: install
 install: programs ## install headers, programs and the CMake package (PREFIX=/usr/local)

@@ -38,4 +38,4 @@ def test_make_alone_lists_the_verbs():
     listing = subprocess.run(["make", "-C", str(ROOT)], capture_output=True, text=True, check=True).stdout
     listed = re.findall(r"^  make ([a-z-]+) +\S", listing, re.M)
     assert listed == ["bench", "bench-full", "simulate", "report", "doctor", "gate", "speed", "test", "test-pmu", "check",
-                      "install", "format", "clean"]
+                      "golden", "bless", "install", "format", "clean"]

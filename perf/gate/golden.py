@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Golden coherence numbers: what the simulated cells of this tree gave when somebody last looked, one file per compiler.
 
-A file has, per cell, the metrics that are judged and a digest of the others. Simulated numbers have no noise, so a built
-program either gives the same or differs, and what differs is told cell by cell.
+A file has, per cell, the metrics that are judged, a digest of the others, and the judged metrics under other seeds.
+Simulated numbers have no noise, so a built program either gives the same or differs, and what differs is told cell by
+cell. It is worse only if it is so under the other seeds, too (seeds.py).
 """
 from __future__ import annotations
 
@@ -12,12 +13,12 @@ import platform
 import re
 import subprocess
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Callable, NamedTuple
 
-from . import exact
-from .model import CHANGED, PASS, REGRESSION, Exact, Key
+from . import exact, seeds
+from .model import CHANGED, IMPROVEMENT, PASS, REGRESSION, Exact, Key
 
 SCHEMA_VERSION = 1
 FOLDER = Path(__file__).with_name("golden")
@@ -48,11 +49,15 @@ class GoldenError(Exception):
 
 
 class Numbers(NamedTuple):
-    """Of one cell: the judged metrics by name, None where there is no number, and a digest of all others."""
+    """Of one cell: the judged metrics by name, None where there is no number, and a digest of all others.
+
+    `seeded`: the judged metrics under each of seeds.SEEDS; {} where these were not simulated.
+    """
 
     judged: dict[str, float | None]
     others: str
     fingerprint: str
+    seeded: dict[str, tuple[float | None, ...]] = {}
 
 
 @dataclass(frozen=True)
@@ -94,7 +99,10 @@ def read(path: Path) -> Golden:
         if raw["schema_version"] != SCHEMA_VERSION:
             raise GoldenError(f"{path}: has schema_version {raw['schema_version']}, expected {SCHEMA_VERSION}.")
         columns, prints = raw["columns"], raw["fingerprints"]
-        cells = {name: Numbers(dict(zip(columns, row)), row[len(columns)], prints.get(name.split("/")[0], ""))
+        width = len(columns)
+        cells = {name: Numbers(dict(zip(columns, row)), row[width], prints.get(name.split("/")[0], ""),
+                               {m: tuple(many) * (len(seeds.SEEDS) if len(many) == 1 else 1)
+                                for m, many in zip(columns, row[width + 1:]) if many})
                  for name, row in raw["cells"].items()}
         return Golden(raw["compiler"], raw["flags"], raw["architecture"], raw["model_version"], cells)
     except OSError as error:
@@ -104,13 +112,19 @@ def read(path: Path) -> Golden:
 
 
 def text(golden: Golden) -> str:
-    """The file: one line a cell, so that a change reads as a diff."""
+    """The file: one line a cell, so that a change reads as a diff. A value that all seeds agree on is there once."""
+    def many(one: Numbers, metric: str) -> list[float | None]:
+        values = one.seeded.get(metric, ())
+        return list(values[:1] if len(set(values)) == 1 else values)
+
+    def row(one: Numbers) -> str:
+        return json.dumps([*(one.judged.get(m) for m in exact.JUDGED), one.others, *(many(one, m) for m in exact.JUDGED)])
+
     head = {"schema_version": SCHEMA_VERSION, "compiler": golden.compiler, "flags": golden.flags,
             "architecture": golden.architecture, "machine": MACHINE, "model_version": golden.model_version,
             "columns": list(exact.JUDGED),
             "fingerprints": dict(sorted({name.split("/")[0]: one.fingerprint for name, one in golden.cells.items()}.items()))}
-    lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps([*(one.judged.get(m) for m in exact.JUDGED), one.others])}"
-                       for name, one in sorted(golden.cells.items()))
+    lines = ",\n".join(f"  {json.dumps(name)}: {row(one)}" for name, one in sorted(golden.cells.items()))
     return json.dumps(head, indent=1)[:-2] + f',\n "cells": {{\n{lines}\n }}\n}}\n'
 
 
@@ -135,33 +149,57 @@ def numbers_of(record: dict[str, Any]) -> Golden:
     return Golden(record["run"]["compiler"], record["run"]["flags"], platform.machine(), simulation["model_version"], cells)
 
 
-def simulate(program: Path, quick: bool = False, also: tuple[str, ...] = ()) -> Golden:
-    """Simulates CELLS, and `also` by name, with a built `contend` program. Raises GoldenError, with its own last words."""
-    patterns = [f"^{pattern}$" for pattern in CELLS] + [f"^{re.escape(name)}$" for name in also]
-    with tempfile.TemporaryDirectory(prefix="contend-golden-") as folder:
-        def run(*words: str) -> str:
-            try:
-                done = subprocess.run([str(program), "simulate", "--machine", MACHINE, "--profile", "full", "--threads",
-                                       ",".join(map(str, THREADS)), "--results", folder, *words],
-                                      capture_output=True, text=True, timeout=1800)
-            except (OSError, subprocess.TimeoutExpired) as error:
-                raise GoldenError(f"{program}: cannot be run ({error}).") from error
-            if done.returncode != 0:
-                said = (done.stderr or done.stdout).strip().splitlines()
-                raise GoldenError(f"{program}: exit {done.returncode}: {said[-1] if said else 'it said nothing'}")
-            return done.stdout
+class Program:
+    """A built `contend`. Every method raises GoldenError with the program's own last words if it fails."""
 
-        plan = json.loads(run("--plan", "--json", "--filter", "|".join(patterns)))
+    def __init__(self, path: Path):
+        self.path = path
+
+    def _run(self, folder: str, *words: str) -> str:
+        command = [str(self.path), "simulate", "--machine", MACHINE, "--profile", "full", "--threads",
+                   ",".join(map(str, THREADS)), "--results", folder, *words]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=1800)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise GoldenError(f"{self.path}: cannot be run ({error}).") from error
+        if done.returncode not in (0, 4):  # 4: a cell's result was wrong, which the record says of it
+            said = (done.stderr or done.stdout).strip().splitlines()
+            raise GoldenError(f"{self.path}: exit {done.returncode}: {said[-1] if said else 'it said nothing'}")
+        return done.stdout
+
+    def names(self, quick: bool = False) -> list[str]:
+        """The cells of CELLS that it has."""
+        with tempfile.TemporaryDirectory(prefix="contend-golden-") as folder:
+            plan = json.loads(self._run(folder, "--plan", "--json", "--filter", "|".join(f"^{one}$" for one in CELLS)))
         names = [cell["name"] for cell in plan["simulation"]["cells"] if not cell["not_applicable"]]
         names = [name for name in names if not quick or QUICK.search(name)]
         if not names:
-            raise GoldenError(f"{program}: has none of the golden cells.", 3)
-        run("--filter", "^(" + "|".join(map(re.escape, names)) + ")$", "--no-report", "--quiet")
-        return numbers_of(json.loads((Path(folder) / "latest" / "results.json").read_text(encoding="utf-8")))
+            raise GoldenError(f"{self.path}: has none of the golden cells.", 3)
+        return names
+
+    def simulate(self, names: list[str], seed: int | None = None) -> Golden:
+        """Their numbers, under the seed or without one."""
+        with tempfile.TemporaryDirectory(prefix="contend-golden-") as folder:
+            more = ("--seed", str(seed)) if seed is not None else ()
+            self._run(folder, "--filter", "^(" + "|".join(map(re.escape, names)) + ")$", "--no-report", "--quiet", *more)
+            return numbers_of(json.loads((Path(folder) / "latest" / "results.json").read_text(encoding="utf-8")))
+
+    def seeded(self, now: Golden, names: list[str], tell: Callable[[str], None]) -> Golden:
+        """`now` with the numbers of these cells under each of seeds.SEEDS; `tell` is given progress."""
+        runs = []
+        for i, seed in enumerate(seeds.SEEDS if names else ()):
+            tell(f"{len(names)} cells under seed {i + 1} of {len(seeds.SEEDS)}")
+            runs.append(self.simulate(names, seed))
+        cells = dict(now.cells)
+        for name in names:
+            cells[name] = cells[name]._replace(seeded={m: tuple(
+                run.cells[name].judged[m] if name in run.cells else None for run in runs) for m in exact.JUDGED})
+        return replace(now, cells=cells)
 
 
 def differences(golden: Golden, now: Golden, quick: bool = False) -> list[Difference]:
-    """Every cell that is not as it was, the worse ones first."""
+    """Every cell that is not as it was, the worse ones first. One that both sides have under other seeds is worse, or
+    better, only if it is so under these."""
     found = []
     for name in sorted(golden.cells.keys() | now.cells.keys()):
         if quick and not QUICK.search(name):
@@ -176,10 +214,22 @@ def differences(golden: Golden, now: Golden, quick: bool = False) -> list[Differ
             units = {m: "ns" if m.startswith("ns") else "1" for m in exact.JUDGED}
             verdict = exact.judge(Exact(Key("coherence", "", name, "compact"), before.judged, after.judged, units))
             if verdict.verdict != PASS:
-                found.append(Difference(name, verdict.verdict, verdict.sentence))
+                found.append(_settled(name, verdict.verdict, verdict.sentence, before, after))
             elif before.others != after.others:
                 found.append(Difference(name, CHANGED, f"{' and '.join(exact.JUDGED)} are the same, other metrics differ"))
     return sorted(found, key=lambda one: one.verdict != REGRESSION)
+
+
+def _settled(name: str, verdict: str, sentence: str, before: Numbers, after: Numbers) -> Difference:
+    """The exact rule's verdict, unless other seeds say otherwise."""
+    sides = [(m, before.seeded.get(m, ()), after.seeded.get(m, ())) for m in exact.JUDGED]
+    if verdict == CHANGED or not all(one and two for _, one, two in sides):
+        return Difference(name, verdict, sentence)
+    worse = [side for side in sides if seeds.worse(*side)]
+    better = [(m, one, two) for m, one, two in sides if seeds.worse(m, two, one)]
+    verdict = REGRESSION if worse else IMPROVEMENT if better else CHANGED
+    told = "; ".join(seeds.words(*side) for side in worse or better or sides)
+    return Difference(name, verdict, f"{sentence}; {told}")
 
 
 def comparable(golden: Golden, now: Golden, path: Path) -> None:

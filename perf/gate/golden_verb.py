@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 from . import golden
 from .golden import GoldenError
-from .model import REGRESSION
+from .model import IMPROVEMENT, REGRESSION
 
 PROGRAM = Path(__file__).parents[2] / "build" / "release" / "bin" / "contend"
 MOST_ROWS = 40
@@ -25,15 +26,25 @@ def table(rows: list[tuple[str, ...]], most: int) -> str:
     return "\n".join(lines)
 
 
+def tell(text: str) -> None:
+    """Progress, where somebody watches."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+
+
 def check(program: Path, folder: Path, quick: bool) -> int:
     """Compares the built program with its compiler's file and prints what differs. Raises GoldenError."""
-    now = golden.simulate(program, quick)
+    built = golden.Program(program)
+    now = built.simulate(built.names(quick))
     path = golden.path_for(now, folder)
     if not path.exists():
         raise golden.no_file(now, path)
     then = golden.read(path)
     golden.comparable(then, now, path)
     found = golden.differences(then, now, quick)
+    doubtful = [one.cell for one in found if one.verdict in (REGRESSION, IMPROVEMENT) and then.cells[one.cell].seeded]
+    if doubtful:
+        found = golden.differences(then, built.seeded(now, doubtful, tell), quick)
     same = len(now.cells) - sum(one.verdict != "removed" for one in found)
     if found:
         print(table([(one.verdict, one.cell, one.sentence) for one in found], MOST_ROWS))
@@ -54,12 +65,18 @@ def bless(program: Path, folder: Path) -> int:
     """Writes the program's numbers into its compiler's file and prints what that changes. Raises GoldenError, OSError."""
     from .__main__ import write
 
-    now = golden.simulate(program)
+    built = golden.Program(program)
+    now = built.simulate(built.names())
     path = golden.path_for(now, folder)
     then = golden.read(path) if path.exists() else None
     rows = golden.diff(then, now)
     if not rows:
         raise GoldenError(f"{path}: nothing to bless, all {len(now.cells)} cells are as in the file.")
+    same = then is not None and (then.model_version, then.flags, then.compiler) == (now.model_version, now.flags, now.compiler)
+    kept = {name: then.cells[name].seeded for name, one in now.cells.items()
+            if same and name in then.cells and then.cells[name]._replace(seeded={}) == one}
+    now = built.seeded(now, [name for name in now.cells if name not in kept], tell)
+    now = replace(now, cells={name: one._replace(seeded=kept.get(name, one.seeded)) for name, one in now.cells.items()})
     write(path, golden.text(now))
     print(table([("cell", "metric", "old", "new"), *rows], 400))
     print(f"{path}: {len(now.cells)} cells written; look at the diff before you commit it.")

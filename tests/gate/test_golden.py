@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Golden coherence numbers: what a comparison with them says, that blessing shows what it changes, the committed file."""
+import dataclasses
 import os
 import pathlib
 import subprocess
 import sys
 
 import pytest
-from gate import exact, golden, golden_verb
+from gate import exact, golden, golden_verb, seeds
 
 ROOT = pathlib.Path(__file__).parents[2]
 CELL = "increment/{}/threads:4"
@@ -101,7 +102,9 @@ def test_files_are_named_by_compiler():
 
 def test_a_file_is_read_as_it_was_written(tmp_path):
     path = tmp_path / "x.json"
-    numbers = of(padded=(None, 3.5, 0.0), one_atomic=(1 / 3, 1e-7, 0.0))
+    numbers = of(padded=(None, 3.5, 0.0), one_atomic=(1 / 3, 1e-7, 0.0), mcs=(1.0, 2.0, 0.0))
+    numbers.cells[CELL.format("padded")] = numbers.cells[CELL.format("padded")]._replace(
+        seeded={"line_transfers_per_op": (0.5,) * 10, "ns_per_op": (3.5, 3.25, None, *(4.0,) * 7)})
     path.write_text(golden.text(numbers))
     assert golden.read(path) == numbers
 
@@ -118,9 +121,22 @@ def test_a_broken_file_is_one_sentence(tmp_path, text, words):
 
 @pytest.fixture
 def program(monkeypatch):
-    """The verb with a program whose numbers the test chooses."""
-    numbers = {"now": of(**BASE)}
-    monkeypatch.setattr(golden, "simulate", lambda *_: numbers["now"])
+    """The verb with a program whose numbers the test chooses: now, and by how much they move under each seed."""
+    numbers = {"now": of(**BASE), "moves": lambda seed: 1.0, "simulated": []}
+
+    class Fake(golden.Program):
+        def names(self, quick=False):
+            return list(numbers["now"].cells)
+
+        def simulate(self, names, seed=None):
+            numbers["simulated"].append((seed, sorted(names)))
+            cells = {name: numbers["now"].cells[name] for name in names}
+            if seed is not None:
+                cells = {name: one._replace(judged={m: v * numbers["moves"](seed) for m, v in one.judged.items()})
+                         for name, one in cells.items()}
+            return dataclasses.replace(numbers["now"], cells=cells)
+
+    monkeypatch.setattr(golden, "Program", Fake)
     return numbers
 
 
@@ -138,15 +154,35 @@ def test_the_life_of_a_file(tmp_path, program, capsys):
     assert verb(tmp_path, "bless") == 2
     assert "nothing to bless" in capsys.readouterr().err
     program["now"] = of(padded=(1.97, 45.2, 0.0), one_atomic=BASE["one_atomic"])
+    program["simulated"].clear()
     assert verb(tmp_path, "check") == 1
+    assert program["simulated"][1:] == [(seed, [CELL.format("padded")]) for seed in seeds.SEEDS], "what differs alone"
     said = capsys.readouterr().out
     assert CELL.format("padded") in said and "ns_per_op 3.5 → 45.2 (12.9×)" in said and "1 of 2 simulated" in said
+    program["simulated"].clear()
     assert verb(tmp_path, "bless") == 0
+    assert program["simulated"][1:] == [(seed, [CELL.format("padded")]) for seed in seeds.SEEDS], "the others are kept"
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert [CELL.format("padded"), "ns_per_op", "3.5", "45.2"] in rows
     assert [CELL.format("padded"), "line_transfers_per_op", "0", "1.97"] in rows and len(rows) == 4
     assert verb(tmp_path, "check") == 0
     assert [p.name for p in tmp_path.iterdir()] == ["g++-12.2.json"]
+
+
+def test_what_other_seeds_give_as_well_is_not_worse(tmp_path, program, capsys):
+    program["moves"] = lambda seed: 1 + seed / 20  # a cell that moves by half of its value
+    verb(tmp_path, "bless")
+    assert verb(tmp_path, "check") == 0
+    program["now"] = of(padded=BASE["padded"], one_atomic=(0.9, 22.275, 0.0))
+    assert verb(tmp_path, "check") == 0
+    said = capsys.readouterr().out
+    assert "changed" in said and "over 10 seeds ns_per_op 25.82 (21.26 … 30.38) → 28.4 (23.39 … 33.41)" in said
+    program["now"] = of(padded=BASE["padded"], one_atomic=(0.9, 40.5, 0.0))
+    assert verb(tmp_path, "check") == 1
+    assert "over 10 seeds ns_per_op 25.82 (21.26 … 30.38) → 51.64 (42.52 … 60.75)" in capsys.readouterr().out
+    program["now"] = of(padded=BASE["padded"], one_atomic=(0.9, 10.125, 0.0))
+    assert verb(tmp_path, "check") == 0
+    assert "improvement" in capsys.readouterr().out
 
 
 def test_a_difference_that_is_not_worse_passes_and_is_told(tmp_path, program, capsys):
@@ -188,7 +224,8 @@ def test_the_committed_files_hold_every_family(path):
         "critical_section", "keyed_counters", "read_mostly_map", "single_word", "store_load", "request_metrics", "increment",
         "producer_consumer", "published_config"}
     assert {name.rpartition(":")[2] for name in numbers.cells} == {"2", "4", "16"}
-    assert all(one.fingerprint and one.judged.keys() == set(exact.JUDGED) for one in numbers.cells.values())
+    assert all(one.fingerprint and one.judged.keys() == one.seeded.keys() == set(exact.JUDGED)
+               and all(len(many) == len(seeds.SEEDS) for many in one.seeded.values()) for one in numbers.cells.values())
     assert 40 <= sum(bool(golden.QUICK.search(name)) for name in numbers.cells) < len(numbers.cells)
 
 

@@ -3,7 +3,7 @@
 
 A file has, per cell, the metrics that are judged, a digest of the others, and the judged metrics under other seeds.
 Simulated numbers have no noise, so a built program either gives the same or differs, and what differs is told cell by
-cell. It is worse only if it is so under the other seeds, too (seeds.py).
+cell. It is worse only if it is so under the other seeds, too (exact.py says why).
 """
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ import subprocess
 import tempfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Callable, NamedTuple
+from typing import Any, NamedTuple
 
-from . import exact, seeds
-from .model import CHANGED, IMPROVEMENT, PASS, REGRESSION, Exact, Key
+from . import exact
+from .model import CHANGED, PASS, REGRESSION, Exact, Key
 
 SCHEMA_VERSION = 1
 FOLDER = Path(__file__).with_name("golden")
 MACHINE = "zen4"
+SEED, SCHEDULES = 1, 10  # the first of the other seeds, and how many
 THREADS = (2, 4, 16)
 # Which cells of our own primitives: each family's main question, where threads meet. Matched against whole names.
 CELLS = (
@@ -51,7 +52,7 @@ class GoldenError(Exception):
 class Numbers(NamedTuple):
     """Of one cell: the judged metrics by name, None where there is no number, and a digest of all others.
 
-    `seeded`: the judged metrics under each of seeds.SEEDS; {} where these were not simulated.
+    `seeded`: the judged metrics with each of SCHEDULES other seeds; {} where these were not simulated.
     """
 
     judged: dict[str, float | None]
@@ -101,7 +102,7 @@ def read(path: Path) -> Golden:
         columns, prints = raw["columns"], raw["fingerprints"]
         width = len(columns)
         cells = {name: Numbers(dict(zip(columns, row)), row[width], prints.get(name.split("/")[0], ""),
-                               {m: tuple(many) * (len(seeds.SEEDS) if len(many) == 1 else 1)
+                               {m: tuple(many) * (SCHEDULES if len(many) == 1 else 1)
                                 for m, many in zip(columns, row[width + 1:]) if many})
                  for name, row in raw["cells"].items()}
         return Golden(raw["compiler"], raw["flags"], raw["architecture"], raw["model_version"], cells)
@@ -144,8 +145,9 @@ def numbers_of(record: dict[str, Any]) -> Golden:
             continue
         values = {name: metric["value"] for name, metric in cell["metrics"].items()}
         rest = json.dumps({k: v for k, v in sorted(values.items()) if k not in exact.JUDGED}, separators=(",", ":"))
-        cells[cell["name"]] = Numbers({m: values.get(m) for m in exact.JUDGED},
-                                      hashlib.sha256(rest.encode()).hexdigest()[:12], prints.get(cell["workload"], ""))
+        seeded = {m: tuple(cell["metrics"][m]["samples"]) for m in exact.JUDGED} if simulation.get("schedules", 1) > 1 else {}
+        cells[cell["name"]] = Numbers({m: values.get(m) for m in exact.JUDGED}, hashlib.sha256(rest.encode()).hexdigest()[:12],
+                                      prints.get(cell["workload"], ""), seeded)
     return Golden(record["run"]["compiler"], record["run"]["flags"], platform.machine(), simulation["model_version"], cells)
 
 
@@ -177,30 +179,26 @@ class Program:
             raise GoldenError(f"{self.path}: has none of the golden cells.", 3)
         return names
 
-    def simulate(self, names: list[str], seed: int | None = None) -> Golden:
-        """Their numbers, under the seed or without one."""
+    def simulate(self, names: list[str], *words: str) -> Golden:
+        """Their numbers; `words`: more of the command line."""
         with tempfile.TemporaryDirectory(prefix="contend-golden-") as folder:
-            more = ("--seed", str(seed)) if seed is not None else ()
-            self._run(folder, "--filter", "^(" + "|".join(map(re.escape, names)) + ")$", "--no-report", "--quiet", *more)
+            self._run(folder, "--filter", "^(" + "|".join(map(re.escape, names)) + ")$", "--no-report", "--quiet", *words)
             return numbers_of(json.loads((Path(folder) / "latest" / "results.json").read_text(encoding="utf-8")))
 
-    def seeded(self, now: Golden, names: list[str], tell: Callable[[str], None]) -> Golden:
-        """`now` with the numbers of these cells under each of seeds.SEEDS; `tell` is given progress."""
-        runs = []
-        for i, seed in enumerate(seeds.SEEDS if names else ()):
-            tell(f"{len(names)} cells under seed {i + 1} of {len(seeds.SEEDS)}")
-            runs.append(self.simulate(names, seed))
-        cells = dict(now.cells)
-        for name in names:
-            cells[name] = cells[name]._replace(seeded={m: tuple(
-                run.cells[name].judged[m] if name in run.cells else None for run in runs) for m in exact.JUDGED})
-        return replace(now, cells=cells)
+    def seeded(self, now: Golden, names: list[str]) -> Golden:
+        """`now` with these cells' numbers under other seeds."""
+        if not names:
+            return now
+        many = self.simulate(names, "--seed", str(SEED), "--schedules", str(SCHEDULES)).cells
+        return replace(now, cells={name: one._replace(seeded=many[name].seeded) if name in many else one
+                                   for name, one in now.cells.items()})
 
 
 def differences(golden: Golden, now: Golden, quick: bool = False) -> list[Difference]:
     """Every cell that is not as it was, the worse ones first. One that both sides have under other seeds is worse, or
     better, only if it is so under these."""
     found = []
+    limit = exact.level(sum(bool(one.seeded) for one in now.cells.values()))
     for name in sorted(golden.cells.keys() | now.cells.keys()):
         if quick and not QUICK.search(name):
             continue
@@ -211,25 +209,26 @@ def differences(golden: Golden, now: Golden, quick: bool = False) -> list[Differ
         elif before.fingerprint != after.fingerprint:
             found.append(Difference(name, "benchmark_changed", "the workload's source differs, so its numbers are not compared"))
         else:
-            units = {m: "ns" if m.startswith("ns") else "1" for m in exact.JUDGED}
-            verdict = exact.judge(Exact(Key("coherence", "", name, "compact"), before.judged, after.judged, units))
-            if verdict.verdict != PASS:
-                found.append(_settled(name, verdict.verdict, verdict.sentence, before, after))
+            cell = as_exact(name, before, after)
+            verdict = exact.judge(cell, limit)
+            if cell.base != cell.head and verdict.verdict != PASS:
+                found.append(Difference(name, verdict.verdict, verdict.sentence))
             elif before.others != after.others:
                 found.append(Difference(name, CHANGED, f"{' and '.join(exact.JUDGED)} are the same, other metrics differ"))
     return sorted(found, key=lambda one: one.verdict != REGRESSION)
 
 
-def _settled(name: str, verdict: str, sentence: str, before: Numbers, after: Numbers) -> Difference:
-    """The exact rule's verdict, unless other seeds say otherwise."""
-    sides = [(m, before.seeded.get(m, ()), after.seeded.get(m, ())) for m in exact.JUDGED]
-    if verdict == CHANGED or not all(one and two for _, one, two in sides):
-        return Difference(name, verdict, sentence)
-    worse = [side for side in sides if seeds.worse(*side)]
-    better = [(m, one, two) for m, one, two in sides if seeds.worse(m, two, one)]
-    verdict = REGRESSION if worse else IMPROVEMENT if better else CHANGED
-    told = "; ".join(seeds.words(*side) for side in worse or better or sides)
-    return Difference(name, verdict, f"{sentence}; {told}")
+def as_exact(name: str, before: Numbers, after: Numbers) -> Exact:
+    """The two sides as the gate's exact rule takes them; other seeds where both have them."""
+    units = {m: "ns" if m.startswith("ns") else "1" for m in exact.JUDGED}
+    schedules = (before.seeded, after.seeded) if before.seeded and after.seeded else ({}, {})
+    return Exact(Key("coherence", "", name, "compact"), before.judged, after.judged, units, *schedules)
+
+
+def in_question(golden: Golden, now: Golden) -> list[str]:
+    """The cells that differ so much that other seeds are to be asked, and whose golden numbers have them."""
+    return [name for name, after in now.cells.items() if (before := golden.cells.get(name)) and before.seeded
+            and before.fingerprint == after.fingerprint and exact.in_question(as_exact(name, before, after))]
 
 
 def comparable(golden: Golden, now: Golden, path: Path) -> None:

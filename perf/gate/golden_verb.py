@@ -10,7 +10,7 @@ from pathlib import Path
 
 from . import golden
 from .golden import GoldenError
-from .model import IMPROVEMENT, REGRESSION
+from .model import REGRESSION
 
 PROGRAM = Path(__file__).parents[2] / "build" / "release" / "bin" / "contend"
 MOST_ROWS = 40
@@ -26,12 +26,6 @@ def table(rows: list[tuple[str, ...]], most: int) -> str:
     return "\n".join(lines)
 
 
-def tell(text: str) -> None:
-    """Progress, where somebody watches."""
-    if sys.stderr.isatty():
-        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
-
-
 def check(program: Path, folder: Path, quick: bool) -> int:
     """Compares the built program with its compiler's file and prints what differs. Raises GoldenError."""
     built = golden.Program(program)
@@ -42,9 +36,9 @@ def check(program: Path, folder: Path, quick: bool) -> int:
     then = golden.read(path)
     golden.comparable(then, now, path)
     found = golden.differences(then, now, quick)
-    doubtful = [one.cell for one in found if one.verdict in (REGRESSION, IMPROVEMENT) and then.cells[one.cell].seeded]
-    if doubtful:
-        found = golden.differences(then, built.seeded(now, doubtful, tell), quick)
+    questions = golden.in_question(then, now)
+    if questions:
+        found = golden.differences(then, built.seeded(now, questions), quick)
     same = len(now.cells) - sum(one.verdict != "removed" for one in found)
     if found:
         print(table([(one.verdict, one.cell, one.sentence) for one in found], MOST_ROWS))
@@ -63,7 +57,7 @@ def check(program: Path, folder: Path, quick: bool) -> int:
 
 def bless(program: Path, folder: Path) -> int:
     """Writes the program's numbers into its compiler's file and prints what that changes. Raises GoldenError, OSError."""
-    from .__main__ import write
+    from .outputs import write
 
     built = golden.Program(program)
     now = built.simulate(built.names())
@@ -75,7 +69,7 @@ def bless(program: Path, folder: Path) -> int:
     same = then is not None and (then.model_version, then.flags, then.compiler) == (now.model_version, now.flags, now.compiler)
     kept = {name: then.cells[name].seeded for name, one in now.cells.items()
             if same and name in then.cells and then.cells[name]._replace(seeded={}) == one}
-    now = built.seeded(now, [name for name in now.cells if name not in kept], tell)
+    now = built.seeded(now, [name for name in now.cells if name not in kept])
     now = replace(now, cells={name: one._replace(seeded=kept.get(name, one.seeded)) for name, one in now.cells.items()})
     write(path, golden.text(now))
     print(table([("cell", "metric", "old", "new"), *rows], 400))

@@ -89,7 +89,7 @@ def judge(cell: Exact, limit: float = 1.0) -> CellVerdict:
         verdict, sentence = IMPROVEMENT, "; ".join(map(words, told)) + many
     elif n:
         verdict = CHANGED
-        sentence = f"no difference that {n} schedules on either side prove: " + "; ".join(
+        sentence = f"no difference of more than {FLOOR:.0%} that {n} schedules on either side prove: " + "; ".join(
             _range(c, cell) for c in told[:2]) if told else f"the same in {n} schedules"
     else:
         verdict = CHANGED

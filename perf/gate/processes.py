@@ -62,6 +62,16 @@ def interruptible() -> Iterator[None]:
 
 
 @contextmanager
+def deferred() -> Iterator[None]:
+    """Signals that end a gate come when this is over: so that what was measured is not lost between two lines."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
 def undisturbed() -> Iterator[None]:
     """Signals that end a gate wait: for tidying up and for writing what was found."""
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -20,7 +20,7 @@ from . import accepted, builds, machine, outputs, planning, processes, simulated
 from .choice import Asked
 from .design import Plan
 from .judge import judge
-from .model import Exact, Measured, Pairs, RunVerdict, Side, Skipped
+from .model import Measured, Pairs, RunVerdict, Side, Skipped
 from .progress import Progress
 from .trees import GateError, Point
 
@@ -30,17 +30,19 @@ LATEST = "latest-gate"
 FILES = {"json": "gate.json", "junit": "gate.xml", "markdown": "gate.md", "html": "gate.html"}
 
 
+NOTHING = simulated.Simulated((), (), (None, None), (), "", True)
+
+
 @dataclass
 class Found:
     """What the lenses have found so far; an interruption leaves what is in it."""
 
-    exact: tuple[Exact, ...] = ()
+    simulated: simulated.Simulated = NOTHING
     timed: tuple[Pairs, ...] = ()
     control: tuple[Pairs, ...] = ()
     plan: Plan | None = None
     skipped: tuple[Skipped, ...] = ()
     notes: list[str] = field(default_factory=list)
-    records: tuple[Record | None, Record | None] = (None, None)
     measured: bool = False
     complete: bool = True
 
@@ -130,6 +132,7 @@ class Run:
         self.found = Found()
         self.interrupted = False
         self.base_error = ""
+        self.error: GateError | None = None
         self.started = now()
         self._introduce()
         self.accepted = self._trailers()
@@ -165,6 +168,12 @@ class Run:
                 self._measure(self._built(place, out), place, out)
         except KeyboardInterrupt:
             self.interrupted = True
+        except GateError as error:
+            if not self.found.measured:
+                raise
+            self.error, self.found.complete = error, False  # raised again once what was found is written
+            self.found.notes.append(f"It ended early: {error}")
+            return
         self.interrupted = self.interrupted or not self.found.complete
 
     def _built(self, place: trees.Trees, out: Path) -> list[builds.Built]:
@@ -211,14 +220,13 @@ class Run:
 
     def _simulate(self, built: list[builds.Built], out: Path) -> None:
         asked = simulated.Question(self.options.cells, self.options.threads, self.machine)
-        came = simulated.measure(built, asked, out, self.progress)
         found = self.found
-        found.exact, found.records, found.complete = came.exact, came.records, came.complete
-        found.skipped += came.skipped
-        found.notes += [*came.notes, *([came.failed] if came.failed else [])]
-        found.measured = found.measured or came.complete or bool(came.exact)
-        if came.complete and not came.skipped and not came.exact and not came.failed:
-            found.notes.append("No simulated cell has a name that --cells asks for.")
+
+        def keep(came: simulated.Simulated) -> None:
+            found.simulated, found.complete = came, came.complete
+            found.measured = came.complete or bool(came.exact)
+
+        simulated.measure(built, asked, out, self.progress, keep)
 
     def _time(self, built: list[builds.Built], place: trees.Trees, out: Path) -> None:
         found, asked = self.found, asked_by_time(self.options)
@@ -239,17 +247,21 @@ class Run:
     def verdict(self) -> RunVerdict:
         """The verdict on what was found."""
         found = self.found
-        records = found.records
+        came = found.simulated.proven()
+        notes = [*found.notes, *came.notes, *([came.failed] if came.failed else [])]
+        if found.simulated is not NOTHING and came.complete and not (came.skipped or came.exact or came.failed):
+            notes.append("No simulated cell has a name that --cells asks for.")
+        records = came.records
         folder = self.top / trees.PLACE
-        skipped = found.skipped
+        skipped = came.skipped + found.skipped
         if self.base_error:
             skipped = tuple(replace(cell, detail="The base does not build.") if cell.key.lens == "coherence" else cell
                             for cell in skipped)
         environment = next((record.environment for record in reversed(records) if record), None) or machine.environment()
         measured = Measured(
             "gate", side(self.base, records[0], folder / "base"), side(self.head, records[1], folder / "head"), found.timed,
-            found.control, found.exact, skipped, environment, command(self.options, self.base), self.started, now(),
-            not self.interrupted, tuple(found.notes), self.accepted.accepted)
+            found.control, came.exact, skipped, environment, command(self.options, self.base), self.started, now(),
+            found.complete and not self.interrupted, tuple(notes), self.accepted.accepted)
         return judge(measured, found.plan or Plan(1, max_slowdown=self.options.max_slowdown))
 
 
@@ -337,4 +349,6 @@ def conclude(run: Run, out: Path) -> int:
     finally:  # told even where it cannot be written
         tell(verdict, out, run.options)
         sys.stdout.flush()
+    if run.error:
+        raise run.error
     return INTERRUPTED if run.interrupted else verdict.exit_code

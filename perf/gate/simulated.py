@@ -2,18 +2,20 @@
 """The coherence lens in a gate: both sides' programs simulate the same cells of a named machine, and are compared exactly."""
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
+import subprocess
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Callable, NamedTuple
 
 from plots import load
 from plots.load import RecordError
 from plots.record import Record
 
-from . import builds, pairs, processes
+from . import builds, exact, pairs, processes
 from .model import Exact, Skipped
 from .progress import Progress, in_words
 from .trees import GateError, environment
@@ -21,6 +23,7 @@ from .trees import GateError, environment
 THREADS = (1, 2, 4, 16, 64)  # few enough for two sides in a minute on four processors
 MACHINE = "zen4"
 NONE_LEFT = "no cell is left to simulate"  # what the program says where the choice leaves nothing
+SCHEDULES = 10  # other ones, for cells that differ in the first
 LONGEST_CELL_S = 60  # by a real clock, so it must be far from what any cell takes
 
 
@@ -37,7 +40,8 @@ class Question(NamedTuple):
 
 
 class Simulated(NamedTuple):
-    """What came of it. `records`: base, head; None where a side has none. `failed`: what is wrong with the base's."""
+    """What came of it. `records`: base, head; None where a side has none. `failed`: what is wrong with the base's.
+    `settled`: other schedules were asked where they had to be."""
 
     exact: tuple[Exact, ...]
     skipped: tuple[Skipped, ...]
@@ -45,6 +49,14 @@ class Simulated(NamedTuple):
     notes: tuple[str, ...]
     failed: str
     complete: bool
+    settled: bool = True
+
+    def proven(self) -> Simulated:
+        """Without what was to be asked of other schedules and was not: one schedule's difference proves nothing."""
+        left = [] if self.settled else [c.key for c in self.exact if exact.in_question(c) and not c.base_schedules]
+        return self._replace(exact=tuple(c for c in self.exact if c.key not in left), skipped=self.skipped + tuple(
+            Skipped(key, "not_measurable", "It differs in one schedule, and the run was interrupted before others were "
+                                           "asked.") for key in left))
 
 
 def words(program: Path, asked: Question, results: Path, count: int) -> list[str]:
@@ -57,16 +69,24 @@ def words(program: Path, asked: Question, results: Path, count: int) -> list[str
     return out
 
 
-class _Side:
-    """One side's simulation; its record ends up as <out>/<name>/results.json."""
+def _processors() -> int:
+    return max(1, len(os.sched_getaffinity(0)))
 
-    def __init__(self, built: builds.Built, asked: Question, out: Path, count: int):
-        self.name, self.folder = built.name, out / built.name
-        self.scratch, self.log = self.folder / "scratch", self.folder / "simulated.log"
-        self.folder.mkdir(parents=True, exist_ok=True)
+
+class _Side:
+    """One side's simulation; its record ends up as <folder>/results.json."""
+
+    def __init__(self, built: builds.Built, asked: Question, folder: Path, count: int, more: tuple[str, ...]):
+        self.name, self.folder = built.name, folder
+        self.scratch, self.log = folder / "scratch", folder / "simulated.log"
+        folder.mkdir(parents=True, exist_ok=True)
         self._out = open(self.log, "wb")
-        self.command = words(built.program, asked, self.scratch, count)
-        self.process = processes.start(self.command, self.folder, environment(), self._out)
+        self.process = processes.start([*words(built.program, asked, self.scratch, count), *more], folder, environment(),
+                                       self._out)
+
+    @property
+    def results(self) -> Path:
+        return self.folder / "results.json"
 
     def stop(self, first: int) -> None:
         processes.stop(self.process, first, patience_s=10)
@@ -75,12 +95,11 @@ class _Side:
     def record(self) -> Record | None:
         """The record, None where the choice leaves no cell. Raises GateError."""
         found = self.scratch / "latest" / "results.json"
-        kept = self.folder / "results.json"
         if found.exists() and self.process.returncode in (0, 4, 130):
-            os.replace(found.resolve(), kept)
+            os.replace(found.resolve(), self.results)
             shutil.rmtree(self.scratch, ignore_errors=True)
             try:
-                return load.load(kept)
+                return load.load(self.results)
             except RecordError as error:
                 raise GateError(f"The {self.name}'s simulation: {error}") from error
         said = builds.tail(self.log, 1)
@@ -90,41 +109,84 @@ class _Side:
             return None
         if code == 130:
             return None  # interrupted before the first cell
-        how = f"exit {code}" if code >= 0 else f"signal {-code}"
         if builds.full(self.log):
             raise DiskFull(f"{self.folder}: the disk is full; the {self.name}'s simulation could not write its record.")
+        how = f"exit {code}" if code >= 0 else f"signal {-code}"
         raise GateError(f"The {self.name}'s simulation failed ({how}{': ' + said[0] if said else ''}).")
 
 
-def measure(sides: list[builds.Built], asked: Question, out: Path, progress: Progress) -> Simulated:
-    """Simulates `sides`: [base, head], or [head] where there is no base; a record of each is kept below `out`. An
-    interrupted one compares what both finished. Raises GateError where the head cannot be simulated."""
-    count = max(1, len(os.sched_getaffinity(0)))
+def _ended(sides: list[builds.Built], asked: Question, folders: list[Path], progress: Progress, what: str,
+           more: tuple[str, ...] = ()) -> tuple[list[_Side], bool]:
+    """Lets the sides simulate at the same time; whether they came to their end. Raises GateError."""
     running: list[_Side] = []
-    interrupted = False
+    complete = True
     started = time.monotonic()
     try:
-        for built in sides:
-            running.append(_Side(built, asked, out, max(1, -(-count // len(sides)))))
+        for built, folder in zip(sides, folders):
+            running.append(_Side(built, asked, folder, -(-_processors() // len(sides)), more))
         while any(side.process.poll() is None for side in running):
             time.sleep(0.05)
-            progress.step(f"simulating, {time.monotonic() - started:.0f} s: " + "; ".join(
+            progress.step(f"{what}, {time.monotonic() - started:.0f} s: " + "; ".join(
                 f"{side.name} {(builds.tail(side.log, 1) or ['begins'])[0][:60]}" for side in running
                 if side.process.poll() is None))
     except KeyboardInterrupt:
-        interrupted = True
+        complete = False
     except OSError as error:
-        raise GateError(f"{error.filename or out}: cannot be written ({error.strerror}).") from error
+        raise GateError(f"{error.filename or folders[0]}: cannot be written ({error.strerror}).") from error
     finally:
         with processes.undisturbed():  # an asked program writes what it has finished
             for side in running:
                 side.stop(signal.SIGINT)
-    if not interrupted:
-        progress.say(f"simulated in {in_words(time.monotonic() - started)}")
-    return _compared(running, interrupted)
+    if complete:
+        progress.say(f"{what}: {in_words(time.monotonic() - started)}")
+    return running, complete
 
 
-def _compared(ended: list[_Side], interrupted: bool) -> Simulated:
+def measure(sides: list[builds.Built], asked: Question, out: Path, progress: Progress,
+            keep: Callable[[Simulated], None]) -> None:
+    """Simulates `sides`: [base, head], or [head] where there is no base; a record of each is kept below `out`. What
+    differs is asked again of other schedules. What there is to tell is given to `keep`, more of it each time, also when
+    it is interrupted. Raises GateError where the head cannot be simulated."""
+    ended, complete = _ended(sides, asked, [out / built.name for built in sides], progress, "simulating")
+    with processes.deferred():
+        found = _compared(ended, complete)
+        open_cells = [cell for cell in found.exact if exact.in_question(cell)]
+        found = found._replace(settled=not open_cells)
+        keep(found)
+    if not open_cells or not complete:
+        return
+    narrow = Question("^(" + "|".join(_escaped(name) for name in sorted({c.key.name for c in open_cells})) + ")$",
+                      asked.threads, asked.machine)
+    progress.say(f"{len(open_cells)} cell{'s differ' if len(open_cells) > 1 else ' differs'}; "
+                 f"{SCHEDULES} other schedules are simulated")
+    ended, complete = _ended(sides, narrow, [out / built.name / "schedules" for built in sides], progress,
+                             "simulating other schedules", ("--seed", "1", "--schedules", str(SCHEDULES)))
+    with processes.deferred():
+        keep(_answered(found._replace(complete=complete, settled=complete), ended))
+
+
+def _escaped(name: str) -> str:
+    """A name as a regular expression in any dialect."""
+    return "".join(f"\\{c}" if c in "\\.[]{}()*+?^$|" else c for c in name)
+
+
+def _answered(found: Simulated, ended: list[_Side]) -> Simulated:
+    """With what other schedules say. Raises GateError where the head's fail."""
+    try:
+        for side in ended:
+            side.record()
+        if all(side.results.exists() for side in ended):
+            return found._replace(exact=pairs.answered(found.exact, *(side.results for side in ended)))
+    except RecordError as error:
+        raise GateError(f"The other schedules: {error}") from error
+    except GateError as error:
+        if side.name == "head" or isinstance(error, DiskFull):
+            raise
+        return found._replace(notes=(*found.notes, f"Differences are those of one schedule alone. {error}"))
+    return found
+
+
+def _compared(ended: list[_Side], complete: bool) -> Simulated:
     failed = ""
     records: dict[str, Record | None] = {"base": None, "head": None}
     for side in ended:
@@ -135,29 +197,26 @@ def _compared(ended: list[_Side], interrupted: bool) -> Simulated:
                 raise
             failed = str(error)
     base, head = records["base"], records["head"]
-    paths = {side.name: side.folder / "results.json" for side in ended}
+    paths = {side.name: side.results for side in ended}
     notes: list[str] = []
-    exact: list[Exact] = []
+    found: list[Exact] = []
     skipped: list[Skipped] = []
     if base and head:
-        _, exact, skipped = pairs.matched([base, head], [paths["base"], paths["head"]])
+        _, found, skipped = pairs.matched([base, head], [paths["base"], paths["head"]])
         notes += pairs.blind([base, head])
-    elif head and "base" in paths and not failed and not interrupted:
+    elif head and "base" in paths and not failed and complete:
         skipped = pairs.alone(head, paths["head"], "new")
     elif head:
         skipped = pairs.alone(head, paths["head"], "not_measurable", "The base has no number.")
-    elif base and not interrupted:
+    elif base and complete:
         skipped = pairs.alone(base, paths["base"], "removed")
-    return Simulated(tuple(exact), tuple(skipped), (base, head), tuple(notes), failed, not interrupted)
+    return Simulated(tuple(found), tuple(skipped), (base, head), tuple(notes), failed, complete)
 
 
 def planned(program: Path, asked: Question, cwd: Path) -> dict[str, Any] | None:
     """What the program would simulate: its --plan as a dictionary; None where the choice leaves nothing. Raises
     GateError."""
-    import json
-    import subprocess
-
-    done = subprocess.run([*words(program, asked, cwd, len(os.sched_getaffinity(0))), "--plan", "--json"], cwd=cwd,
+    done = subprocess.run([*words(program, asked, cwd, _processors()), "--plan", "--json"], cwd=cwd,
                           env=environment(), capture_output=True, text=True, errors="replace")
     if done.returncode == 2 and NONE_LEFT in done.stderr:
         return None

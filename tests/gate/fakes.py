@@ -56,9 +56,13 @@ if numbers.get("fails"):
     sys.exit(2)
 if numbers.get("dies"):
     os.kill(os.getpid(), signal.SIGKILL)
+schedules = int(option("--schedules") or 1)
+if schedules > 1 and numbers.get("old"):
+    print("contend simulate: The following argument was not expected: --schedules (see --help)", file=sys.stderr)
+    sys.exit(2)
 stopped = []
 signal.signal(signal.SIGINT, lambda *_: stopped.append(1))
-until = time.monotonic() + numbers.get("takes_s", 0)
+until = time.monotonic() + numbers.get("takes_s" if schedules == 1 else "schedules_take_s", 0)
 if "FAKE_STARTED" in os.environ:
     (pathlib.Path(os.environ["FAKE_STARTED"]) / str(os.getpid())).write_text("the handler is in place")
 while time.monotonic() < until and not stopped:
@@ -66,13 +70,14 @@ while time.monotonic() < until and not stopped:
 record = json.loads(pathlib.Path({small!r}).read_text())
 template = next(c for c in record["cells"] if c["lens"] == "time")
 record["environment"]["simulation"] = {{"machine": {{"name": option("--machine")}}, "line_size": 64, "seed": None,
-    "weak": False, "compiler": "GNU", "accesses": 1, "seconds": 1, "model_version": numbers.get("model", "1")}}
+    "schedules": schedules, "weak": False, "compiler": "GNU", "accesses": 1, "seconds": 1, "model_version": numbers.get("model", "1")}}
 record["run"]["complete"] = not stopped
 record["cells"] = []
 def metric(value, unit):
-    return {{"value": value, "unit": unit, "ci_low": None, "ci_high": None, "samples": [] if value is None else [value]}}
+    samples = [] if value is None else [value * (1 + numbers.get("chaos", 0) * (k * 7 % schedules)) for k in range(schedules)]
+    return {{"value": value, "unit": unit, "ci_low": None, "ci_high": None, "samples": samples}}
 for i, (name, (transfers, ns)) in enumerate(chosen.items()):
-    if stopped and i:
+    if stopped and (i or schedules > 1):
         transfers = ns = None
     record["cells"].append({{**template, "lens": "coherence", "name": name, "placement": "compact", "baseline": False,
         "metrics": {{"line_transfers_per_op": metric(transfers, "1"), "ns_per_op": metric(ns, "ns")}},

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """How a gate ends when somebody or something ends it: signals, kill -9, a full disk, another gate; nothing stays behind."""
 import errno
+import json
 import os
 import shutil
 import signal
@@ -186,3 +187,28 @@ def test_a_signal_while_timing_keeps_the_finished_pairs(repository, tmp_path):
     told = fakes.newest(repository)
     assert code == 130 and told["complete"] is False, (out, err)
     assert sum("exact" in c for c in told["cells"]) == 3 and repository.strays() == []
+
+
+def test_a_signal_before_other_schedules_have_answered_proves_nothing(repository, tmp_path):
+    (tmp_path / "started").mkdir()
+    repository.numbers({**fakes.CELLS, "increment/padded/threads:4": [1.97, 45.2]}, schedules_take_s=600)
+    repository.commit("worse, so it seems")
+    process = fakes.start(repository, "--base", repository.first, *fakes.ARGUMENTS, FAKE_STARTED=str(tmp_path / "started"))
+    fakes.wait_for(lambda: len(list((tmp_path / "started").iterdir())) == 4)
+    code, out, err = fakes.end(process)
+    told = fakes.newest(repository)
+    assert code == 130 and told["verdict"]["counts"]["regression"] == 0, (out, err)
+    assert "It differs in one schedule" in json.dumps(told)
+
+
+def test_a_fault_after_the_simulation_keeps_its_verdict(repository, monkeypatch, capsys):
+    def copied(self, *_):
+        raise trees.GateError("copy: cannot be written (No space left on device).")
+
+    monkeypatch.chdir(repository.path)
+    monkeypatch.setattr(trees.Trees, "copied", copied)
+    code = __main__.main(["run", "--base", "HEAD", *fakes.BOTH])
+    out, err = capsys.readouterr()
+    told = fakes.newest(repository)
+    assert code == 2 and "No space left on device" in err and "It ended early" in out
+    assert told["complete"] is False and told["verdict"]["counts"]["pass"] == 3 and repository.strays() == []

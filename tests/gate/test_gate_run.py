@@ -356,3 +356,25 @@ def test_the_plan_builds_the_head_where_nothing_is_built(repository, gate):
     repository.write("build.sh", "echo 'error: no'; false\n")
     code, out, err = gate("--plan", *fakes.ARGUMENTS)
     assert code == 2 and "error: no" in err
+
+
+def test_what_differs_is_asked_of_other_schedules(repository, gate):
+    repository.numbers({**fakes.CELLS, PADDED: [0.0, 3.6]}, chaos=0.1)
+    repository.commit("another schedule of something chaotic")
+    repository.numbers({**fakes.CELLS, PADDED: [0.0, 3.9]}, chaos=0.1)
+    repository.commit("a harmless change")
+    code, out, err = gate("--base", "HEAD~1", *fakes.ARGUMENTS)
+    assert code == 0 and "1 cell differs; 10 other schedules" in err and "1 changed, 2 pass" in out, (out, err)
+    told = next(c for c in fakes.newest(repository)["cells"] if c["name"] == PADDED)
+    assert len(told["exact"]["base_schedules"]["ns_per_op"]) == 10
+    repository.numbers({**fakes.CELLS, PADDED: [0.0, 9.0]}, chaos=0.1)
+    code, out, err = gate("--base", "HEAD~1", *fakes.ARGUMENTS)
+    assert code == 1 and "(medians of 10 schedules)" in out, (out, err)
+
+
+def test_a_base_that_knows_no_schedules_leaves_one_and_says_so(repository, gate):
+    repository.numbers(fakes.CELLS, old=True)
+    old = repository.commit("old")
+    repository.numbers(WORSE)
+    code, out, err = gate("--base", old, *fakes.ARGUMENTS)
+    assert code == 1 and "Differences are those of one schedule alone." in out, (out, err)

@@ -7,6 +7,7 @@ MAKEFLAGS += --no-print-directory
 
 PREFIX ?= /usr/local
 ARGS ?=
+RUNS ?= 20
 contend := build/release/bin/contend
 gate = PYTHONPATH=.:perf $$(cmake/find_python.sh numpy) -B -m gate
 files = $(shell git ls-files '*.hpp' '*.cpp' 2>/dev/null || find primitives perf benchmarks tests cmake -name '*.[hc]pp')
@@ -46,6 +47,10 @@ gate: ## did contention get worse since BASE=<branch or commit>? Exact and timed
 	@cmake/setup.sh build
 	@cmake/build.sh release gate
 	@$(contend) gate $(if $(BASE),--base '$(BASE)') $(ARGS)
+
+.PHONY: gate-aa
+gate-aa: programs ## how often is the gate wrong here? RUNS=20 gates of a program against itself; at most 1 may be red
+	@$(gate) study --live build/release/bin/contend-bench build/release/bin/contend-bench --runs '$(RUNS)' --most-red 1 $(ARGS)
 
 .PHONY: speed
 speed: ## how fast the apparatus itself is: its loop, its start, its report, the peers' adapters

@@ -24,5 +24,5 @@ endfunction()
 
 contend_find_python(CONTEND_PYTHON "the report needs" matplotlib numpy scipy jinja2)
 if(CONTEND_BUILD_TESTS)
-  contend_find_python(CONTEND_TEST_PYTHON "the tests need" matplotlib numpy scipy jinja2 jsonschema pytest)
+  contend_find_python(CONTEND_TEST_PYTHON "the tests need" matplotlib numpy scipy jinja2 jsonschema pytest yaml)
 endif()

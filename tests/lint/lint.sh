@@ -33,6 +33,6 @@ lint() { # TOOL PATTERN… -- ARGUMENT…
 }
 
 lint clang-format '*.hpp' '*.cpp' -- --dry-run -Werror
-lint shellcheck '*.sh' '.ci/run' --
+lint shellcheck '*.sh' '.ci/run' '.ci/gate' --
 lint yamllint '*.yml' '*.yaml' '.yamllint' -- --strict
 exit $rc

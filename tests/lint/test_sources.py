@@ -10,7 +10,7 @@ ROOT = pathlib.Path(os.environ.get("CONTEND_SOURCE_DIR", pathlib.Path(__file__).
 FOLDERS = ("primitives", "perf", "benchmarks", "plots", "tests", "cmake", ".ci")
 SUFFIXES = {".hpp", ".cpp", ".py", ".sh", ".cmake"}
 SOURCES = sorted(path.relative_to(ROOT).as_posix() for folder in FOLDERS for path in (ROOT / folder).rglob("*")
-                 if path.suffix in SUFFIXES or path.name in {"CMakeLists.txt", "run"} and path.is_file())
+                 if path.suffix in SUFFIXES or path.name in {"CMakeLists.txt", "run", "gate"} and path.is_file())
 LONGEST = 400
 
 

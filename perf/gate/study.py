@@ -50,8 +50,16 @@ class Power(NamedTuple):
 
 
 def draw_rounds(rounds: int, n: int, rng: np.random.Generator) -> np.ndarray:
-    """n indices of rounds, in blocks of BLOCK consecutive ones that are drawn with replacement; shape (n,)."""
-    starts = rng.integers(0, rounds, -(-n // BLOCK))
+    """n different rounds, in blocks of BLOCK consecutive ones; shape (n,). Raises ValueError where there are too few.
+
+    No round is drawn twice, so a drawn run is as good a run as one that was measured: its pairs are independent, and its
+    rate of errors is the gate's own. (Drawn with replacement, pairs would have the recording's own median instead of
+    theirs, which with 100 rounds of noise 30 % is off by 4 %: most runs that were red by it should not have been.)
+    """
+    blocks = rounds // BLOCK
+    if n > blocks * BLOCK:
+        raise ValueError(f"{n} of {rounds} rounds")
+    starts = BLOCK * rng.permutation(blocks)[: -(-n // BLOCK)] + rng.integers(rounds)
     return ((starts[:, None] + np.arange(BLOCK)) % rounds).ravel()[:n]
 
 

@@ -58,6 +58,9 @@ def test_rounds_are_drawn_in_blocks_and_together():
     drawn = study.draw_rounds(100, 50, rng)
     assert drawn.shape == (50,) and drawn.min() >= 0 and drawn.max() < 100
     assert (np.diff(drawn.reshape(10, 5), axis=1) % 100 == 1).all()
+    assert all(len(set(study.draw_rounds(rounds, 50, rng))) == 50 for rounds in (50, 54, 99, 400))
+    with pytest.raises(ValueError):
+        study.draw_rounds(49, 50, rng)
     d = np.arange(100.0) + np.zeros((3, 1))
     first, fresh = study.draw_run(d, PLAN, rng)
     assert first.shape == (3, 10) and fresh.shape == (3, 40)

@@ -121,11 +121,12 @@ options parse_options(int argc, char** argv) {
       ->group(simulated);
   app.add_option("--line", line, "Line size of the simulated machine, 64 or 128 bytes (default: the machine's)")
       ->group(simulated);
-  app.add_option("--seed", seed, "Another draw of the simulation's small variations (default: always the same one)")
+  app.add_option("--seed", seed,
+                 "One draw of the simulation's small variations (default: the first few, always the same)")
       ->group(simulated);
   app.add_option("--schedules", schedules,
-                 "Simulate each cell with so many seeds, one after the other; the record has the median and all of "
-                 "them (default: 1)")
+                 "Simulate each cell with so many seeds, from --seed on; the record has the median and all of them "
+                 "(default: 3; with --seed 1)")
       ->group(simulated);
   app.add_option("--jobs", jobs,
                  "Processes that simulate at a time; no number depends on it (default: one per processor)")
@@ -218,6 +219,8 @@ options parse_options(int argc, char** argv) {
   if (app.count("--seed") > 0) out.seed = number_in<std::uint64_t>("--seed", seed, 0, ~std::uint64_t{0}, "a seed");
   if (app.count("--schedules") > 0)
     out.schedules = static_cast<unsigned>(number_in<long>("--schedules", schedules, 1, 1000, "a number of schedules"));
+  else if (out.seed)
+    out.schedules = 1;
   out.jobs = app.count("--jobs") > 0
                  ? static_cast<unsigned>(number_in<long>("--jobs", jobs, 1, 1024, "a number of processes"))
                  : std::max(1U, std::thread::hardware_concurrency());

@@ -36,7 +36,7 @@ struct options {
   std::string machine;                ///< to simulate; empty: local.json of `results`, or zen4 where there is none
   unsigned line_size = 0;             ///< of the simulated machine, bytes; 0: as it says
   std::optional<std::uint64_t> seed;  ///< of the simulation
-  unsigned schedules = 1;             ///< with which each cell is simulated: the seed's, and those of the next seeds
+  unsigned schedules = 3;             ///< with which a cell is simulated: the seed's and those of the next ones
   bool validating = false;            ///< measure and simulate the same cells, and say how far apart they are
   bool weak = false;                  ///< simulate atomics as C++ allows them to be
   unsigned jobs = 1;                  ///< processes that simulate

@@ -175,7 +175,7 @@ std::chrono::duration<double> planned_simulation(const selection& simulated, con
                                                  unsigned processors) {
   double seconds = 0;
   for (const auto& c : simulated.cells)
-    if (c.skipped.empty()) seconds += a_simulated_cell + a_simulated_thread * c.what->threads;
+    if (c.skipped.empty()) seconds += asked.schedules * (a_simulated_cell + a_simulated_thread * c.what->threads);
   return std::chrono::duration<double>(seconds / std::max(1U, std::min(asked.jobs, processors)));
 }
 

@@ -225,7 +225,7 @@ def draw_lines(ax: Axes, record: Record, kind: Kind, key: PanelKey, series: list
     """The lines of a panel against the thread axis; the value axis is the caller's.
 
     Strips of events have no bands, which would be a third of their bytes: pointing at a marker tells the interval.
-    What is simulated has none either: every run gives the same.
+    What was simulated with one schedule has none either.
     """
     counts = sorted({v.threads for s in series for v in s.values})
     ax.set_xscale("log", base=2)
@@ -251,7 +251,7 @@ def draw_lines(ax: Axes, record: Record, kind: Kind, key: PanelKey, series: list
         nan = [math.nan if v.value is None else v.value for v in s.values]
         low = [math.nan if v.low is None else v.low for v in s.values]
         high = [math.nan if v.high is None else v.high for v in s.values]
-        if kind.scale != "events" and not kind.machine:
+        if kind.scale != "events" and any(v.low != v.high for v in s.values):
             ax.fill_between(x, low, high, color=s.look.color, alpha=0.17, linewidth=0, gid=f"band{s.look.index}")
         still = kind.scale == "events" and bool(kind.machine) and all(v.value in (0, None) for v in s.values)
         ax.plot(x, nan, color=s.look.color, marker=s.look.marker, markersize=4.2, linewidth=1.3,
@@ -271,7 +271,7 @@ def draw_rows(ax: Axes, record: Record, kind: Kind, key: PanelKey, series: list[
     spots = []
     for row, s in enumerate(series):
         point = next(v for v in s.values if v.value is not None)
-        if not kind.machine:
+        if point.low != point.high:
             ax.plot([point.low, point.high], [row, row], color=s.look.color, linewidth=2.6, alpha=0.45,
                     solid_capstyle="butt", gid=f"band{s.look.index}")
         ax.plot([point.value], [row], color=s.look.color, marker=s.look.marker, markersize=5, linestyle="none",

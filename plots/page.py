@@ -43,7 +43,7 @@ EVENTS = (
     ("RFO/op", "rfo_per_op", "requests for ownership of a line per operation"),
 )
 KIND_NOTES = {
-    "simulated": "Hatched: predicted, not measured. Strips: what happened to cache lines, per operation.",
+    "simulated": "Hatched: predicted, not measured; bands: from the lowest to the highest of several schedules. Strips: what happened to cache lines, per operation.",
     "throughput": "Dotted: ideal; shaded: more threads than processors; bands: interval of the median; y axis 1/n: shorter "
                   "than the family's, on which the lines would lie flat.",
     "ratio": "Per repetition, against the workload's reference (the line at 1×).",

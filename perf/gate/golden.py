@@ -182,7 +182,8 @@ class Program:
     def simulate(self, names: list[str], *words: str) -> Golden:
         """Their numbers; `words`: more of the command line."""
         with tempfile.TemporaryDirectory(prefix="contend-golden-") as folder:
-            self._run(folder, "--filter", "^(" + "|".join(map(re.escape, names)) + ")$", "--no-report", "--quiet", *words)
+            self._run(folder, "--filter", "^(" + "|".join(map(re.escape, names)) + ")$", "--no-report", "--quiet",
+                      *(words or ("--seed", "0")))
             return numbers_of(json.loads((Path(folder) / "latest" / "results.json").read_text(encoding="utf-8")))
 
     def seeded(self, now: Golden, names: list[str]) -> Golden:

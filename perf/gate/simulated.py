@@ -59,14 +59,15 @@ class Simulated(NamedTuple):
                                            "asked.") for key in left))
 
 
-def words(program: Path, asked: Question, results: Path, count: int) -> list[str]:
-    """The command line that simulates one side."""
+def words(program: Path, asked: Question, results: Path, count: int,
+          schedules: tuple[str, ...] = ("--seed", "0")) -> list[str]:
+    """The command line that simulates one side; with one schedule, unless `schedules` are asked for."""
     out = [str(program), "--simulate", "--machine", asked.machine, "--results", str(results), "--no-report", "--jobs",
            str(count), "--cell-limit", str(LONGEST_CELL_S), "--threads",
            ",".join(map(str, asked.threads or THREADS))]
     if asked.pattern:
         out.append(f"--filter={asked.pattern}")
-    return out
+    return [*out, *schedules]
 
 
 def _processors() -> int:
@@ -76,12 +77,12 @@ def _processors() -> int:
 class _Side:
     """One side's simulation; its record ends up as <folder>/results.json."""
 
-    def __init__(self, built: builds.Built, asked: Question, folder: Path, count: int, more: tuple[str, ...]):
+    def __init__(self, built: builds.Built, asked: Question, folder: Path, count: int, schedules: tuple[str, ...]):
         self.name, self.folder = built.name, folder
         self.scratch, self.log = folder / "scratch", folder / "simulated.log"
         folder.mkdir(parents=True, exist_ok=True)
         self._out = open(self.log, "wb")
-        self.process = processes.start([*words(built.program, asked, self.scratch, count), *more], folder, environment(),
+        self.process = processes.start(words(built.program, asked, self.scratch, count, schedules), folder, environment(),
                                        self._out)
 
     @property
@@ -116,14 +117,14 @@ class _Side:
 
 
 def _ended(sides: list[builds.Built], asked: Question, folders: list[Path], progress: Progress, what: str,
-           more: tuple[str, ...] = ()) -> tuple[list[_Side], bool]:
+           schedules: tuple[str, ...] = ("--seed", "0")) -> tuple[list[_Side], bool]:
     """Lets the sides simulate at the same time; whether they came to their end. Raises GateError."""
     running: list[_Side] = []
     complete = True
     started = time.monotonic()
     try:
         for built, folder in zip(sides, folders):
-            running.append(_Side(built, asked, folder, -(-_processors() // len(sides)), more))
+            running.append(_Side(built, asked, folder, -(-_processors() // len(sides)), schedules))
         while any(side.process.poll() is None for side in running):
             time.sleep(0.05)
             progress.step(f"{what}, {time.monotonic() - started:.0f} s: " + "; ".join(

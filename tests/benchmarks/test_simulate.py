@@ -22,7 +22,9 @@ NO_TIME = "--window-ms", "--repetitions", "--placement", "--events", "--latency-
 
 
 def simulate(results, *words, machine="zen4", jobs=2, program=CONTEND, **more):
-    """Simulates; returns the record. Fails the test on a bad exit."""
+    """Simulates, one schedule unless others are asked for; returns the record. Fails the test on a bad exit."""
+    if not {"--seed", "--schedules"} & set(words):
+        words = (*words, "--seed", "0")
     done = run("simulate", "--machine", machine, "--jobs", jobs, "--results", results, *QUIET, *words, program=program, **more)
     assert done.returncode == 0, done.stdout + done.stderr
     return record_of(results)
@@ -100,9 +102,19 @@ def test_a_seed_is_another_draw_and_the_same_one_every_time(tmp_path):
     again = simulate(tmp_path / "again", *chosen, "--seed", "7", jobs=1)
     assert written_cells(tmp_path / "seven") == written_cells(tmp_path / "again")
     assert seven["environment"]["simulation"]["seed"] == again["environment"]["simulation"]["seed"] == 7
-    assert plain["environment"]["simulation"]["seed"] is None
+    assert plain["environment"]["simulation"]["seed"] == 0
     for a, b in zip(cells_of(plain, "coherence"), cells_of(seven, "coherence")):
         assert a["name"] == b["name"] and a["metrics"] != b["metrics"]
+
+
+def test_a_cell_is_simulated_with_the_first_three_seeds_and_told_by_their_median(tmp_path):
+    chosen = ["--threads", "8", "--filter", "^critical_section/ttas/inside_ns:0/outside_ns:0"]
+    done = run("simulate", "--machine", "zen4", "--results", tmp_path / "plain", *QUIET, *chosen)
+    assert done.returncode == 0, done.stdout + done.stderr
+    plain = record_of(tmp_path / "plain")
+    assert plain["environment"]["simulation"]["seed"] is None and plain["environment"]["simulation"]["schedules"] == 3
+    simulate(tmp_path / "seeds", *chosen, "--seed", "0", "--schedules", "3")
+    assert written_cells(tmp_path / "plain") == written_cells(tmp_path / "seeds")
 
 
 def test_several_schedules_are_those_of_the_next_seeds(tmp_path):
@@ -365,7 +377,7 @@ for line in iter(sys.stdin.readline, ""):
     ("print('{\"cell\": 1, \"caveat\": \"check_failed\", \"why\": \"2 and 2 is 5\"}', flush=True); continue", "check_failed", 4),
 ], ids=["crash", "time limit", "wrong result"])
 def test_a_fault_costs_its_cell_and_a_wrong_result_makes_the_run_invalid(beside, tmp_path, otherwise, caveat, status):
-    done = run("simulate", "--machine", "zen4", "--results", tmp_path / "r", "--cell-limit", "3", *CHOSEN,
+    done = run("simulate", "--machine", "zen4", "--results", tmp_path / "r", "--cell-limit", "8", "--seed", "0", *CHOSEN,
                program=beside(BUT_FOR_TWO.replace("OTHERWISE", otherwise)))
     assert done.returncode == status, done.stdout + done.stderr
     assert f"1 cells simulated, 1 {caveat}" in done.stdout

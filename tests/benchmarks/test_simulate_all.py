@@ -18,6 +18,7 @@ COMPILED = {"absl_mutex", "nsync_mu", "tbb_mutex", "tbb_rw_mutex", "tbb_queuing_
 def record(tmp_path_factory):
     results = tmp_path_factory.mktemp("all")
     done = run("simulate", "--machine", "zen4", "--profile", "full", "--results", results, "--no-report", "--quiet",
+               "--seed", "0",
                timeout=3000)
     assert done.returncode == 0, done.stdout + done.stderr
     return record_of(results)

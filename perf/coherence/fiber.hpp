@@ -56,6 +56,7 @@ class fiber_memory {
  private:
   static void* lend(void* self);
   char* memory_ = nullptr;
+  char* const stack_top_;
   pthread_t lender_{};
   sem_t lent_{};
   bool awaited_ = false;

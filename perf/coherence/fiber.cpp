@@ -247,9 +247,7 @@ fiber_memory::fiber_memory(unsigned number, void (*entry)())
   restart(entry);
 }
 
-void fiber_memory::restart(void (*entry)()) noexcept {
-  context.stack_pointer = prepare_stack(stack_top_, entry);
-}
+void fiber_memory::restart(void (*entry)()) noexcept { context.stack_pointer = prepare_stack(stack_top_, entry); }
 
 void fiber_memory::await() {
   if (awaited_) return;

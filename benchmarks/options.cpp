@@ -99,6 +99,7 @@ options parse_options(int argc, char** argv) {
   double latency_window_ms = 0;
   double limit_s = simulate ? 60 : 3;
   bool no_report = false;
+  bool no_history = false;
   std::string lens = "time,counters,coherence";
   std::string line;
   std::string seed;
@@ -187,6 +188,8 @@ options parse_options(int argc, char** argv) {
           ->expected(0, 1);
   app.add_flag("--markdown", out.markdown, "With --list: the catalogue as Markdown tables");
   app.add_flag("--no-report", no_report, "Do not make the report");
+  app.add_flag("--no-history", no_history,
+               "Do not add the run to the history (nor where CONTEND_NO_HISTORY is set); contend history shows it");
   app.add_flag("--quiet", out.quiet, "No progress");
   std::reverse(arguments.begin(), arguments.end());
   try {
@@ -256,6 +259,7 @@ options parse_options(int argc, char** argv) {
       std::chrono::milliseconds(static_cast<std::int64_t>(limit_s * 1000));
   if (!results.empty()) out.results = results;
   out.report = !no_report;
+  out.history = !no_history && std::getenv("CONTEND_NO_HISTORY") == nullptr;
   out.json = json->count() > 0;
   out.json_file = json_file;
   if (!json_file.empty() && !out.validating)

@@ -53,6 +53,7 @@ struct options {
   bool markdown = false;
   bool quiet = false;
   bool report = true;
+  bool history = true;  ///< add the run to history.sqlite
   std::string
       format;  ///< of --benchmark_format: console or json prints Google Benchmark's output; empty: progress only
   bool tabular = false, colour = ::isatty(1) == 1;  ///< of that console

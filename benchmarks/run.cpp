@@ -208,8 +208,10 @@ int bench_run::conclude() {
     if (!google_.empty()) record_.write_google(google_);
     const auto measured = [](const auto& one) { return one.measured(); };
     if (complete || std::any_of(timed_.begin(), timed_.end(), measured) ||
-        std::any_of(predicted_.begin(), predicted_.end(), measured))
+        std::any_of(predicted_.begin(), predicted_.end(), measured)) {
       record_.make_latest();  // a run interrupted at once takes nobody's results away
+      if (asked_.history) record::append_history(record_.directory() / "results.json");
+    }
   } catch (const std::system_error& error) {
     fmt::print(stderr, "{}: {}\n", asked_.verb, error.what());
     status = 2;

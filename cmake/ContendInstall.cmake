@@ -16,7 +16,8 @@ install(FILES ${PROJECT_SOURCE_DIR}/cmake/build_info/contend_build_info.hpp DEST
 # The Python packages keep their places in the tree, too: plots/ and perf/gate/, which reads records with plots/.
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/plots DESTINATION ${CMAKE_INSTALL_DATADIR}/contend COMPONENT programs
   PATTERN "__pycache__" EXCLUDE PATTERN "*.pyc" EXCLUDE PATTERN ".pytest_cache" EXCLUDE)
-install(DIRECTORY ${PROJECT_SOURCE_DIR}/perf/gate DESTINATION ${CMAKE_INSTALL_DATADIR}/contend/perf COMPONENT programs
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/perf/gate ${PROJECT_SOURCE_DIR}/perf/history DESTINATION
+  ${CMAKE_INSTALL_DATADIR}/contend/perf COMPONENT programs
   PATTERN "__pycache__" EXCLUDE PATTERN "*.pyc" EXCLUDE PATTERN ".pytest_cache" EXCLUDE)
 install(FILES ${PROJECT_SOURCE_DIR}/perf/record/schema.json ${PROJECT_SOURCE_DIR}/perf/record/doctor_schema.json
   DESTINATION ${CMAKE_INSTALL_DATADIR}/contend COMPONENT programs)

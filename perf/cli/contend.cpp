@@ -49,6 +49,8 @@ int main(int argc, char** argv) {
   }
   if (argc > 1 && std::string(argv[1]) == "compare") return contend::record::compare_runs({argv + 2, argv + argc});
   if (argc > 1 && std::string(argv[1]) == "gate") return contend::record::become_gate({argv + 2, argv + argc});
+  if (argc > 1 && std::string(argv[1]) == "history")
+    return contend::record::become_history({argv + 2, argv + argc});
 
   CLI::App app{"contend: which lock, queue or counter to use on this machine, measured", "contend"};
   app.set_version_flag("--version", "contend " + std::string(contend::build_info::version) + " (" +
@@ -60,6 +62,7 @@ int main(int argc, char** argv) {
   app.add_subcommand("compare", "Compare two stored runs, cell by cell; such a comparison does not gate");
   app.add_subcommand("gate",
                      "Build a base and the working tree, measure both in turn, and say whether contention grew");
+  app.add_subcommand("history", "Show or plot what the runs measured, over commits");
   std::string directory = "results/latest";
   bool quiet = false;
   auto* report = app.add_subcommand("report", "Draw the report of a run again");

@@ -16,7 +16,9 @@ from pathlib import Path
 from plots.load import RecordError
 from plots.record import Record
 
-from . import accepted, builds, machine, outputs, planning, processes, simulated, texts, timed, trees
+import history
+
+from . import accepted, builds, document, machine, outputs, planning, processes, simulated, texts, timed, trees
 from .choice import Asked
 from .design import Plan
 from .judge import judge
@@ -346,6 +348,8 @@ def conclude(run: Run, out: Path) -> int:
     try:
         outputs.write_all(verdict, **{kind: out / name for kind, name in FILES.items()})
         point_latest(out)
+        if out.parent.name == RESULTS.name and "CONTEND_NO_HISTORY" not in os.environ:
+            history.append(out.parent, document.verdict_document(verdict))
     finally:  # told even where it cannot be written
         tell(verdict, out, run.options)
         sys.stdout.flush()

@@ -42,7 +42,7 @@ def environment() -> dict[str, str]:
         "PYTHONPATH", "PYTHONSAFEPATH", "PYTHONDONTWRITEBYTECODE", "CONTEND_USERS_PYTHONPATH")}
     users = os.environ.get("CONTEND_USERS_PYTHONPATH")
     out.update({"PYTHONPATH": users} if users else {})
-    return {**out, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
+    return {**out, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "CONTEND_NO_HISTORY": "1"}  # the gate adds its own run
 
 
 def git(top: Path, *words: str, check: bool = True, **more: str) -> subprocess.CompletedProcess:

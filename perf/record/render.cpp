@@ -92,6 +92,14 @@ int compare_runs(std::vector<std::string> words) {
   return run_package("compare", fs::path("perf") / "gate", words, false);
 }
 
+void append_history(const fs::path& record) {
+  run_package("history", fs::path("perf") / "history", {"append", fs::absolute(record).string()}, true);
+}
+
+int become_history(std::vector<std::string> words) {
+  return become_package("history", fs::path("perf") / "history", std::move(words));
+}
+
 int become_gate(std::vector<std::string> words) {
   words.insert(words.begin(), "run");
   return become_package("gate", fs::path("perf") / "gate", words);

@@ -16,6 +16,13 @@ int render_report(const std::filesystem::path& directory, bool quiet);
 /// whatever it finds, 2 for what it cannot read, 3 where the runs have no cell in common.
 int compare_runs(std::vector<std::string> words);
 
+/// Adds the run whose results.json this is to history.sqlite in the folder of runs, by `python3 -m history append`, and
+/// waits (a tenth of a second). What goes wrong is one sentence on standard error, and no reason for a run to fail.
+void append_history(const std::filesystem::path& record);
+
+/// Becomes `contend history` with these words. Returns 2 only if it cannot.
+int become_history(std::vector<std::string> words);
+
 /// Becomes `contend gate` with these words: signals meant for the gate reach it alone. Returns 2 only if it cannot.
 int become_gate(std::vector<std::string> words);
 

@@ -12,7 +12,7 @@ PLANTED = BUILD / "tests" / "benchmarks" / "planted_bench"
 TOY = BUILD / "tests" / "benchmarks" / "toy_bench"
 
 # The shortest run that is one: two repetitions of milliseconds.
-SHORT = ["--repetitions", "2", "--window-ms", "3", "--latency-window-ms", "2", "--quiet"]
+SHORT = ["--repetitions", "2", "--window-ms", "3", "--latency-window-ms", "2", "--no-history", "--quiet"]
 
 
 def run(*words, cwd=None, env=None, program=CONTEND, timeout=240, **more):

@@ -17,7 +17,7 @@ from support import BUILD, CONTEND, SOURCE, cells_of, one_sentence, record_of, r
 TWIN = BUILD / "bin" / "contend-bench-simulated"
 UNINSTRUMENTED = BUILD / "tests" / "benchmarks" / "uninstrumented"
 COUNTS = (1, 2, 4, 8, 16, 32, 64, 128)
-QUIET = ["--no-report", "--quiet"]
+QUIET = ["--no-report", "--no-history", "--quiet"]
 NO_TIME = "--window-ms", "--repetitions", "--placement", "--events", "--latency-window-ms"
 
 

@@ -49,8 +49,7 @@ int main(int argc, char** argv) {
   }
   if (argc > 1 && std::string(argv[1]) == "compare") return contend::record::compare_runs({argv + 2, argv + argc});
   if (argc > 1 && std::string(argv[1]) == "gate") return contend::record::become_gate({argv + 2, argv + argc});
-  if (argc > 1 && std::string(argv[1]) == "history")
-    return contend::record::become_history({argv + 2, argv + argc});
+  if (argc > 1 && std::string(argv[1]) == "history") return contend::record::become_history({argv + 2, argv + argc});
 
   CLI::App app{"contend: which lock, queue or counter to use on this machine, measured", "contend"};
   app.set_version_flag("--version", "contend " + std::string(contend::build_info::version) + " (" +

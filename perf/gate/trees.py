@@ -15,7 +15,8 @@ from . import processes
 
 PLACE = Path("build") / "gate"  # below the top of the checkout
 NAMES = ("base", "head", "copy")  # of equal length, so that no path is longer on one side
-WRITTEN = ("/build/gate/", "/results/gate-*/", "/results/latest-gate")  # by gates; no part of a head, ignored or not
+# Written by gates; no part of a head, ignored or not.
+WRITTEN = ("/build/gate/", "/results/gate-*/", "/results/latest-gate", "/results/history.sqlite*")
 # A checkout's hooks are not ours to run, and it may belong to somebody else (a container's): we build its code anyway.
 GIT = ("git", "-c", "core.hooksPath=/dev/null", "-c", "safe.directory=*", "-c", "advice.detachedHead=false")
 

@@ -13,6 +13,7 @@ TOY = BUILD / "tests" / "benchmarks" / "toy_bench"
 
 # The shortest run that is one: two repetitions of milliseconds.
 SHORT = ["--repetitions", "2", "--window-ms", "3", "--latency-window-ms", "2", "--no-history", "--quiet"]
+QUIET = ["--no-report", "--no-history", "--quiet"]
 
 
 def run(*words, cwd=None, env=None, program=CONTEND, timeout=240, **more):
@@ -35,3 +36,25 @@ def one_sentence(text):
     """True for one line without a traceback or an abort."""
     lines = [line for line in text.splitlines() if line.strip()]
     return len(lines) == 1 and "Traceback" not in text and "terminate called" not in text
+
+
+def simulate(results, *words, machine="zen4", jobs=2, program=CONTEND, **more):
+    """Simulates, one schedule unless others are asked for; returns the record. Fails the test on a bad exit."""
+    if not {"--seed", "--schedules"} & set(words):
+        words = (*words, "--seed", "0")
+    done = run("simulate", "--machine", machine, "--jobs", jobs, "--results", results, *QUIET, *words, program=program, **more)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return record_of(results)
+
+
+def value(cell, metric):
+    """A cell's number, None if it has none."""
+    return cell["metrics"][metric]["value"]
+
+
+def written_cells(results):
+    """The bytes of a record's cells."""
+    text = (results / "latest" / "results.json").read_bytes()
+    before, key, cells = text.partition(b'"cells":')
+    assert key
+    return cells

@@ -12,40 +12,18 @@ import time
 import jsonschema
 import pytest
 
-from support import BUILD, CONTEND, SOURCE, cells_of, one_sentence, record_of, run
+from support import BUILD, CONTEND, QUIET, SOURCE, cells_of, one_sentence, record_of, run, simulate, value, written_cells
 
 TWIN = BUILD / "bin" / "contend-bench-simulated"
 UNINSTRUMENTED = BUILD / "tests" / "benchmarks" / "uninstrumented"
 COUNTS = (1, 2, 4, 8, 16, 32, 64, 128)
-QUIET = ["--no-report", "--no-history", "--quiet"]
 NO_TIME = "--window-ms", "--repetitions", "--placement", "--events", "--latency-window-ms"
-
-
-def simulate(results, *words, machine="zen4", jobs=2, program=CONTEND, **more):
-    """Simulates, one schedule unless others are asked for; returns the record. Fails the test on a bad exit."""
-    if not {"--seed", "--schedules"} & set(words):
-        words = (*words, "--seed", "0")
-    done = run("simulate", "--machine", machine, "--jobs", jobs, "--results", results, *QUIET, *words, program=program, **more)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return record_of(results)
-
-
-def value(cell, metric):
-    return cell["metrics"][metric]["value"]
 
 
 def by_threads(record, metric, primitive, **params):
     """{threads: value} of the record's cells of a primitive whose params hold those asked for."""
     return {c["threads"]: value(c, metric) for c in cells_of(record, "coherence")
             if c["primitive"] == primitive and params.items() <= c["params"].items()}
-
-
-def written_cells(results):
-    """The bytes of a record's cells."""
-    text = (results / "latest" / "results.json").read_bytes()
-    before, key, cells = text.partition(b'"cells":')
-    assert key
-    return cells
 
 
 # Locks, waits in the kernel's name, blocks of the heap, thread_locals, somebody else's code.
@@ -93,43 +71,6 @@ def test_the_record_is_what_the_schema_says_and_holds_nothing_measured(twice):
             assert metric["ci_low"] is None and metric["ci_high"] is None
     shared = [c for c in record["cells"] if c["primitive"] == "unpadded" and c["threads"] > 1]
     assert shared and all(c["lines"] for c in shared)
-
-
-def test_a_seed_is_another_draw_and_the_same_one_every_time(tmp_path):
-    chosen = ["--threads", "8", "--filter", "^(critical_section/(ttas|std_mutex)/inside_ns:0/outside_ns:0|increment/one)"]
-    plain = simulate(tmp_path / "plain", *chosen)
-    seven = simulate(tmp_path / "seven", *chosen, "--seed", "7")
-    again = simulate(tmp_path / "again", *chosen, "--seed", "7", jobs=1)
-    assert written_cells(tmp_path / "seven") == written_cells(tmp_path / "again")
-    assert seven["environment"]["simulation"]["seed"] == again["environment"]["simulation"]["seed"] == 7
-    assert plain["environment"]["simulation"]["seed"] == 0
-    for a, b in zip(cells_of(plain, "coherence"), cells_of(seven, "coherence")):
-        assert a["name"] == b["name"] and a["metrics"] != b["metrics"]
-
-
-def test_a_cell_is_simulated_with_the_first_three_seeds_and_told_by_their_median(tmp_path):
-    chosen = ["--threads", "8", "--filter", "^critical_section/ttas/inside_ns:0/outside_ns:0"]
-    done = run("simulate", "--machine", "zen4", "--results", tmp_path / "plain", *QUIET, *chosen)
-    assert done.returncode == 0, done.stdout + done.stderr
-    plain = record_of(tmp_path / "plain")
-    assert plain["environment"]["simulation"]["seed"] is None and plain["environment"]["simulation"]["schedules"] == 3
-    simulate(tmp_path / "seeds", *chosen, "--seed", "0", "--schedules", "3")
-    assert written_cells(tmp_path / "plain") == written_cells(tmp_path / "seeds")
-
-
-def test_several_schedules_are_those_of_the_next_seeds(tmp_path):
-    chosen = ["--threads", "8", "--filter", "^critical_section/(ttas|std_mutex)/inside_ns:0/outside_ns:0"]
-    several = simulate(tmp_path / "several", *chosen, "--seed", "7", "--schedules", "3", jobs=4)
-    assert several["environment"]["simulation"]["schedules"] == 3
-    jsonschema.validate(several, json.loads((SOURCE / "perf" / "record" / "schema.json").read_text()))
-    single = [simulate(tmp_path / str(seed), *chosen, "--seed", str(seed)) for seed in (7, 8, 9)]
-    for i, cell in enumerate(cells_of(several, "coherence")):
-        alone = [cells_of(one, "coherence")[i] for one in single]
-        for name in ("ns_per_op", "line_transfers_per_op", "jain_fairness"):
-            assert cell["metrics"][name]["samples"] == [value(one, name) for one in alone], (cell["name"], name)
-        assert value(cell, "ns_per_op") == sorted(cell["metrics"]["ns_per_op"]["samples"])[1]
-        assert cell["metrics"]["ns_per_op"]["ci_low"] == min(cell["metrics"]["ns_per_op"]["samples"])
-        assert cell["lines"] == alone[0]["lines"]
 
 
 @pytest.fixture(scope="module")

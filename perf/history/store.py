@@ -7,7 +7,7 @@ import os
 import sqlite3
 import time
 from pathlib import Path
-from typing import Iterable, NamedTuple
+from typing import Iterable, Iterator, NamedTuple
 from urllib.parse import quote
 
 NAME = "history.sqlite"
@@ -215,19 +215,27 @@ class History:
                 db.execute("INSERT INTO run_environments VALUES (?, ?, ?)", (number, lens, self._id(
                     "environments", ("fingerprint",), (environment.fingerprint,), machine=environment.machine,
                     description=environment.fingerprint)))
-            for one in values:
-                cell = self._id("cells", ("lens", "family", "name", "placement"),
-                                (one.lens, one.family, one.cell, one.placement), primitive=one.primitive)
-                metric = self._id("metrics", ("name", "unit"), (one.metric, one.unit))
-                db.execute("INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?, ?)",
-                           (cell, metric, number, one.value, one.ci_low, one.ci_high))
-                if one.caveats:
-                    db.execute("INSERT OR IGNORE INTO caveats VALUES (?, ?, ?)", (number, cell, one.caveats))
+            db.executemany("INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?, ?)", self._results(number, values))
             db.execute("COMMIT")
             return True
         except sqlite3.Error as error:
             self._undo()
             raise HistoryError(f"{self.path}: {_words(error)}.") from error
+
+    def _results(self, number: int, values: Iterable[Value]) -> Iterator[tuple]:
+        """Rows of results; what they refer to is made on the way, each once."""
+        cells: dict[tuple, int] = {}
+        metrics: dict[tuple, int] = {}
+        for one in values:
+            key = (one.lens, one.family, one.cell, one.placement)
+            if key not in cells:
+                cells[key] = self._id("cells", ("lens", "family", "name", "placement"), key, primitive=one.primitive)
+                if one.caveats:
+                    self._db.execute("INSERT OR IGNORE INTO caveats VALUES (?, ?, ?)", (number, cells[key], one.caveats))
+            metric = (one.metric, one.unit)
+            if metric not in metrics:
+                metrics[metric] = self._id("metrics", ("name", "unit"), metric)
+            yield cells[key], metrics[metric], number, one.value, one.ci_low, one.ci_high
 
     def _id(self, table: str, keys: tuple[str, ...], values: tuple, **more) -> int:
         """The row of `table` with these unique values, made if it is not there."""

@@ -9,9 +9,11 @@ import re
 import subprocess
 import sys
 
+import fakes
 import history
 import pytest
 from cases import everything
+from gate import __main__ as gate
 from gate import document
 from gate.judge import judge
 from history import series, source, store, table
@@ -202,6 +204,22 @@ def test_a_gate_is_a_run_of_its_head(tmp_path):
     simulated = {row.metric for row in rows if row.lens == "coherence"}
     assert simulated == {"line_transfers_per_op", "ns_per_op"}
     assert not history.append(tmp_path, {**told, "kind": "compare"})
+
+
+def test_contend_gate_adds_its_head(tmp_path, monkeypatch, capfd):
+    repository = fakes.Repository(tmp_path / "repository")
+    monkeypatch.chdir(repository.path)
+    for name in ("CONTEND_NO_HISTORY", "CMAKE_CXX_COMPILER_LAUNCHER", "MAKEFLAGS"):
+        monkeypatch.delenv(name, raising=False)
+    assert gate.main(["run", "--base", "HEAD", *fakes.ARGUMENTS]) == 0
+    with store.History(repository.path / "results" / store.NAME, read_only=True) as opened:
+        rows = opened.select()
+        assert opened.runs() == 1, "the runs of both sides are the gate's own business"
+    assert {row.kind for row in rows} == {"gate"} and "line_transfers_per_op" in {row.metric for row in rows}
+    monkeypatch.setenv("CONTEND_NO_HISTORY", "1")
+    assert gate.main(["run", "--base", "HEAD", *fakes.ARGUMENTS]) == 0
+    with store.History(repository.path / "results" / store.NAME, read_only=True) as opened:
+        assert opened.runs() == 1
 
 
 def test_stored_runs_are_imported(tmp_path, capsys):

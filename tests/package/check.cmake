@@ -37,6 +37,7 @@ endforeach()
 # The installed contend finds the program with simulated threads beside it.
 run("${WORK}/a prefix that was moved/bin/contend" simulate --machine zen4 --filter ^increment/unpadded/ --threads 2
   --results ${WORK}/simulated --no-report --quiet)
+run("${WORK}/a prefix that was moved/bin/contend" history --results ${WORK}/simulated --lens coherence --csv ${WORK}/history.csv)
 file(READ ${WORK}/simulated/latest/results.json record)
 string(JSON false_sharing GET "${record}" cells 0 metrics false_sharing_per_op value)
 if(NOT false_sharing GREATER 0)

@@ -107,7 +107,7 @@ class _Side:
     def _next(self) -> None:
         self.step, words = self.steps.pop(0)
         try:
-            self.process = processes.start(words, self.tree, _environment(self.tree), self._out)
+            self.process = processes.Process(words, self.tree, _environment(self.tree), self._out)
         except OSError as error:
             raise GateError(f"{words[0]}: cannot be run ({error.strerror}).") from error
 
@@ -116,7 +116,7 @@ class _Side:
         code = self.process.poll()
         if code is None:
             return False
-        processes.stop(self.process)  # what a command leaves in the background would disturb the measurement
+        self.process.stop()  # what a command leaves in the background would disturb the measurement
         if code == 0 and self.steps:
             self._next()
             return False
@@ -145,7 +145,7 @@ class _Side:
 
     def stop(self) -> None:
         if self.process is not None:
-            processes.stop(self.process)
+            self.process.stop()
         self._out.close()
 
 
@@ -179,10 +179,12 @@ def build(recipe: Recipe, trees: list[Path], logs: Path, progress: Progress) -> 
     done: list[_Side] = []
     try:
         while running or waiting:
-            while waiting and len(running) < together:
-                tree = waiting.pop(0)
-                running.append(_Side(recipe, tree, logs / f"build-{tree.name}.log", count))
-            for side in [side for side in running if side.poll()]:
+            with processes.deferred():  # whatever is started is in `running`
+                while waiting and len(running) < together:
+                    tree = waiting.pop(0)
+                    running.append(_Side(recipe, tree, logs / f"build-{tree.name}.log", count))
+                ended = [side for side in running if side.poll()]
+            for side in ended:
                 running.remove(side)
                 done.append(side)
                 progress.say(f"{side.tree.name}: {'built' if not side.error else side.error.rstrip('.')} after "
@@ -193,7 +195,7 @@ def build(recipe: Recipe, trees: list[Path], logs: Path, progress: Progress) -> 
     except OSError as error:
         raise GateError(f"{error.filename or logs}: cannot be written ({error.strerror}).") from error
     finally:
-        with processes.undisturbed():
+        with processes.deferred():
             for side in running:
                 side.stop()
     found = [side.result() for tree in trees for side in done if side.tree == tree]

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Programs that a gate starts: each in a group of its own, that is ended with all its children, and ends with the gate."""
+"""Programs that a gate starts, and signals that end a gate: each program is ended with all its children, also by kill -9."""
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import subprocess
@@ -10,50 +9,38 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Iterator
 
-_PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None, use_errno=True)
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# Begins once its watch is there: a gate that is killed before that leaves nothing behind.
+BEGIN = 'read -r word && exec "$@" </dev/null'
+# Waits for a word from the gate; where none comes, the gate is dead, and the group of $0 is ended.
+WATCH = 'read -r word || kill -s KILL -- "-$0"'
 
 
-def _with_parent(parent: int) -> None:
-    """In the child: SIGTERM when the gate dies, even by SIGKILL."""
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-    if os.getppid() != parent:
-        os.kill(os.getpid(), signal.SIGTERM)
+class _State:
+    """Of this process: whether a signal came, and how many parts of the program it must wait for."""
+
+    came = False
+    depth = 0
 
 
-def start(words: list[str], cwd: Path, environment: dict[str, str], out: IO | int, err: IO | int = subprocess.STDOUT,
-          ) -> subprocess.Popen:
-    """Starts a program with nothing on its standard input. Raises OSError where there is none of that name."""
-    parent = os.getpid()
-    return subprocess.Popen(words, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-                            start_new_session=True, preexec_fn=lambda: _with_parent(parent))
+def _interrupt(*_) -> None:
+    _State.came = True
+    if not _State.depth:
+        raise KeyboardInterrupt
 
 
-def stop(process: subprocess.Popen, first: int = signal.SIGTERM, patience_s: float = 5.0) -> None:
-    """Ends the process and its group: asks with `first`, waits, then kills. Returns when it has ended."""
-    try:
-        if process.poll() is None:
-            os.killpg(process.pid, first)
-            process.wait(patience_s)
-    except subprocess.TimeoutExpired:
-        pass
-    except ProcessLookupError:
-        pass
-    try:
-        os.killpg(process.pid, signal.SIGKILL)  # also what it left behind
-    except (ProcessLookupError, PermissionError):
-        pass
-    process.wait()
+def check() -> None:
+    """Raises KeyboardInterrupt if a signal came: Python loses the exception of one that comes at a bad moment."""
+    if _State.came and not _State.depth:
+        raise KeyboardInterrupt
 
 
 @contextmanager
 def interruptible() -> Iterator[None]:
     """SIGTERM and SIGHUP are told as Ctrl-C is: by KeyboardInterrupt."""
-    def interrupt(*_):
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)
-              if signal.getsignal(number) is not signal.SIG_IGN}  # nohup stays
+    _State.came = False
+    before = {number: signal.signal(number, _interrupt) for number in ENDING
+              if signal.getsignal(number) is not signal.SIG_IGN}  # nohup, and what a script started in the background
     try:
         yield
     finally:
@@ -63,21 +50,67 @@ def interruptible() -> Iterator[None]:
 
 @contextmanager
 def deferred() -> Iterator[None]:
-    """Signals that end a gate come when this is over: so that what was measured is not lost between two lines."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+    """A signal is told when this is over: nothing is lost or left behind between two lines."""
+    before = _State.came
+    _State.depth += 1
+    _State.came = False
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        now, _State.came = _State.came, before or _State.came
+        _State.depth -= 1
+        if now and not _State.depth:
+            raise KeyboardInterrupt
 
 
-@contextmanager
-def undisturbed() -> Iterator[None]:
-    """Signals that end a gate wait: for tidying up and for writing what was found."""
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _tell(process: subprocess.Popen, word: bytes) -> None:
+    """A word on its standard input, once."""
+    if not process.stdin.closed:
+        try:
+            process.stdin.write(word)
+            process.stdin.close()
+        except BrokenPipeError:
+            pass
+
+
+class Process:
+    """A program in a session of its own, with nothing on its standard input."""
+
+    def __init__(self, words: list[str], cwd: Path, environment: dict[str, str], out: IO):
+        """A program that there is not ends with 127. Raises OSError where nothing can be started."""
+        with deferred():
+            self._process = subprocess.Popen(["sh", "-c", BEGIN, "sh", *words], cwd=cwd, env=environment,
+                                             stdin=subprocess.PIPE, stdout=out, stderr=subprocess.STDOUT,
+                                             start_new_session=True)
+            try:
+                self._watch = subprocess.Popen(["sh", "-c", WATCH, str(self._process.pid)], stdin=subprocess.PIPE, cwd="/",
+                                               start_new_session=True)
+                _tell(self._process, b"begin\n")
+            except OSError:
+                self._kill()
+                raise
+
+    def poll(self) -> int | None:
+        """The exit code, negative for a signal; None while it runs."""
+        return self._process.poll()
+
+    def stop(self, first: int = signal.SIGTERM, patience_s: float = 5.0) -> int:
+        """Ends the program and what it started: asks with `first`, waits, then kills. Its exit code."""
+        with deferred():
+            if self._process.poll() is None:
+                try:
+                    os.killpg(self._process.pid, first)
+                    self._process.wait(patience_s)
+                except (subprocess.TimeoutExpired, ProcessLookupError):
+                    pass
+            self._kill()
+            _tell(self._watch, b"done\n")
+            self._watch.wait()
+        return self._process.returncode
+
+    def _kill(self) -> None:
+        try:
+            os.killpg(self._process.pid, signal.SIGKILL)  # also what it left behind
+        except (ProcessLookupError, PermissionError):
+            pass
+        self._process.wait()

@@ -6,6 +6,8 @@ import shutil
 import sys
 import time
 
+from . import processes
+
 PAUSE_S = {True: 0.1, False: 15.0}  # between two lines of progress, by whether there is a terminal
 
 
@@ -19,7 +21,8 @@ class Progress:
         self._live = False
 
     def step(self, text: str) -> None:
-        """Where things stand; may be called as often as one likes."""
+        """Where things stand; may be called as often as one likes. Raises KeyboardInterrupt where somebody wants an end."""
+        processes.check()
         now = time.monotonic()
         if self.quiet or now - self._shown < PAUSE_S[self.terminal]:
             return

@@ -324,7 +324,7 @@ def gate(options: argparse.Namespace) -> int:
             progress.end()
             if not run.found.measured:
                 discard(out, everything=run.interrupted and options.out is None)
-        with processes.undisturbed():  # who interrupted it wants what was found
+        with processes.deferred():  # who interrupts it wants what was found
             return conclude(run, out)
 
 

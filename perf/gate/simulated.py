@@ -82,21 +82,21 @@ class _Side:
         self.scratch, self.log = folder / "scratch", folder / "simulated.log"
         folder.mkdir(parents=True, exist_ok=True)
         self._out = open(self.log, "wb")
-        self.process = processes.start(words(built.program, asked, self.scratch, count, schedules), folder, environment(),
-                                       self._out)
+        self.process = processes.Process(words(built.program, asked, self.scratch, count, schedules), folder,
+                                         environment(), self._out)
 
     @property
     def results(self) -> Path:
         return self.folder / "results.json"
 
     def stop(self, first: int) -> None:
-        processes.stop(self.process, first, patience_s=10)
+        self.code = self.process.stop(first, patience_s=10)
         self._out.close()
 
     def record(self) -> Record | None:
         """The record, None where the choice leaves no cell. Raises GateError."""
         found = self.scratch / "latest" / "results.json"
-        if found.exists() and self.process.returncode in (0, 4, 130):
+        if found.exists() and self.code in (0, 4, 130):
             os.replace(found.resolve(), self.results)
             shutil.rmtree(self.scratch, ignore_errors=True)
             try:
@@ -105,7 +105,7 @@ class _Side:
                 raise GateError(f"The {self.name}'s simulation: {error}") from error
         said = builds.tail(self.log, 1)
         shutil.rmtree(self.scratch, ignore_errors=True)
-        code = self.process.returncode
+        code = self.code
         if code == 2 and said and NONE_LEFT in said[0]:
             return None
         if code == 130:
@@ -123,8 +123,9 @@ def _ended(sides: list[builds.Built], asked: Question, folders: list[Path], prog
     complete = True
     started = time.monotonic()
     try:
-        for built, folder in zip(sides, folders):
-            running.append(_Side(built, asked, folder, -(-_processors() // len(sides)), schedules))
+        with processes.deferred():  # whatever is started is in `running`
+            for built, folder in zip(sides, folders):
+                running.append(_Side(built, asked, folder, -(-_processors() // len(sides)), schedules))
         while any(side.process.poll() is None for side in running):
             time.sleep(0.05)
             progress.step(f"{what}, {time.monotonic() - started:.0f} s: " + "; ".join(
@@ -135,7 +136,7 @@ def _ended(sides: list[builds.Built], asked: Question, folders: list[Path], prog
     except OSError as error:
         raise GateError(f"{error.filename or folders[0]}: cannot be written ({error.strerror}).") from error
     finally:
-        with processes.undisturbed():  # an asked program writes what it has finished
+        with processes.deferred():  # an asked program writes what it has finished
             for side in running:
                 side.stop(signal.SIGINT)
     if complete:

@@ -158,7 +158,7 @@ class Trees:
         self._lock: int | None = None
 
     def __enter__(self) -> Trees:
-        with processes.undisturbed():
+        with processes.deferred():
             self._take()
             self.sweep()
         return self
@@ -188,7 +188,7 @@ class Trees:
             raise GateError(f"{error.filename or self.folder}: cannot be written ({error.strerror}).") from error
 
     def __exit__(self, *_) -> None:
-        with processes.undisturbed():
+        with processes.deferred():
             try:
                 self.sweep()
                 shutil.rmtree(self.folder, ignore_errors=True)

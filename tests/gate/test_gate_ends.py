@@ -12,7 +12,7 @@ import fakes
 import pytest
 from gate import __main__, outputs, trees
 
-SLOW_BUILD = "echo $$ >../build-started; sleep 600"
+SLOW_BUILD = "echo $$ >../build-started; sleep 600; true"
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Callable, NamedTuple, Protocol
 
 from . import judge
 from .choice import Asked, control_count, evenly, fitting, match
-from .design import FAST, SLOW, Decision, Plan
+from .design import FAST, OPEN, SLOW, Decision, Plan
 from .model import INVALID, Key, Measured, Pairs, Side, Skipped
 from .points import Cell, Point, Program, ToolError
 
@@ -49,7 +49,7 @@ class Series:
 
     def __init__(self, cell: Cell, base: Program, head: Program, cost_s: float, limit_s: float):
         self.cell, self.programs, self.cost_s, self.limit_s = cell, (base, head), cost_s, limit_s
-        self.plan = Plan(cells=1)
+        self.plan, self.is_control = Plan(cells=1), False
         self.state: Decision | None = None
         self.given_up = self.decided = self.lost = False
         self.tried, self.numbers = {1: 0, 2: 0}, {1: 0, 2: 0}  # pairs by stage: all, and those with a number
@@ -91,10 +91,10 @@ class Series:
         return max(0, min(self.state.wants, self.plan.looks[-1] + SPARE_PAIRS - self.tried[2]))
 
     def urgency(self) -> tuple[int, int, float]:
-        """What is measured first where time is short: slow candidates, then undecided cells; what is nearly done."""
+        """What is measured first where time is short, see Gate.second_stage; of a kind, what is nearly done."""
         rule, estimate = (self.state.rule, self.state.estimate or 0.0) if self.state else ("", 0.0)
-        kind = 0 if rule.endswith(SLOW) else 2 if rule.endswith(FAST) else 1
-        return kind, self.wants(2), -estimate
+        kinds = {SLOW: 0, FAST: 0, OPEN: 4} if self.is_control else {SLOW: 1, OPEN: 2, FAST: 3}
+        return next((kind for name, kind in kinds.items() if rule.endswith(name)), 2), self.wants(2), -estimate
 
 
 def both(programs: tuple[Program, Program], cell: Cell, head_first: bool, asked: Asked, limit_s: float) -> list[Point]:
@@ -198,7 +198,7 @@ class Gate:
         for one in self.timed:
             one.plan = self.plan
         for one in self.control:
-            one.plan = judge.control_plan(len(self.control), self.plan)
+            one.plan, one.is_control = judge.control_plan(len(self.control), self.plan), True
 
     def round(self, members: list[Series], stage: int) -> None:
         """A pair of each, in an order drawn anew; ends early when the time is over."""
@@ -235,12 +235,14 @@ class Gate:
         return one.tried[1] < self.plan.first and not one.lost
 
     def second_stage(self) -> None:
-        """Fresh pairs for candidates and undecided cells, as many cells at a time as can come to their next look."""
+        """Fresh pairs for candidates and undecided cells, as many cells at a time as can come to their next look.
+
+        First come the control's candidates, for without them nothing counts; then slow candidates, undecided cells, fast
+        candidates; last the control's undecided cells, which seldom tell more than they did.
+        """
         while True:
-            waiting = sorted((one for one in self.control if one.wants(2)), key=Series.urgency)
-            waiting += sorted((one for one in self.timed if one.wants(2)), key=Series.urgency)
             admitted, needed = [], 0.0
-            for one in waiting:
+            for one in sorted((one for one in (*self.timed, *self.control) if one.wants(2)), key=Series.urgency):
                 time_to_look = one.wants(2) * one.cost_s
                 if needed + time_to_look <= self.left():
                     needed += time_to_look

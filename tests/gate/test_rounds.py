@@ -112,6 +112,15 @@ def test_candidates_come_first_where_time_is_short():
     assert any("cells wanted more pairs" in note for note in found.notes)
 
 
+def test_an_undecided_control_takes_no_time_from_the_cells():
+    noisy = {"sd": 0.3}
+    found, _, _ = gate(noisy, noisy, noisy, budget_s=98.0)
+    plan = judge.control_plan(len(found.control), found.plan)
+    undecided = [c for c in found.control if judge.state(c, plan).rule.endswith("undecided")]
+    assert len(undecided) >= 8 and {len(c.base) for c in undecided} == {10}  # left where they were
+    assert sum(len(c.base) >= 34 for c in found.cells) >= 9                  # the time went here
+
+
 def test_a_machine_that_slows_down_lets_the_last_cells_go():
     clock = Clock()
 

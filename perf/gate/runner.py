@@ -128,16 +128,22 @@ class Run:
         self.top = trees.top_of(Path.cwd())
         self.recipe = recipe_for(self.top, options)
         self.machine = machine_for(options.machine, self.top)
-        out = (options.out.absolute(),) if options.out else ()
-        self.head = trees.head_point(self.top, out)
-        self.base = self.head if options.aa else trees.base_point(self.top, options.base, options.exact)
+        self.base = None if options.aa else trees.base_point(self.top, options.base, options.exact)
+        self.out: Path | None = None
         self.found = Found()
         self.interrupted = False
         self.base_error = ""
         self.error: GateError | None = None
         self.started = now()
+
+    def _begin(self, place: trees.Trees) -> None:
+        """Takes the working tree as it is now and makes the folder of results. Raises GateError."""
+        leave_out = (self.options.out.absolute(),) if self.options.out else ()
+        self.head = trees.head_point(self.top, place.folder, leave_out)
+        self.base = self.base or self.head
         self._introduce()
         self.accepted = self._trailers()
+        self.out = folder_for(self.top, self.options, self.base, self.head)
 
     def _introduce(self) -> None:
         base, head = self.base, self.head
@@ -163,11 +169,12 @@ class Run:
             self.progress.warn(note)
         return found
 
-    def go(self, out: Path) -> None:
+    def go(self) -> None:
         """Builds and measures; what there is to judge is in `found`. Raises GateError."""
         try:
             with trees.Trees(self.top) as place:
-                self._measure(self._built(place, out), place, out)
+                self._begin(place)
+                self._measure(self._built(place, self.out), place, self.out)
         except KeyboardInterrupt:
             self.interrupted = True
         except GateError as error:
@@ -280,7 +287,7 @@ def plan(options: argparse.Namespace, progress: Progress) -> int:
         return 0
     with trees.Trees(top) as place, tempfile.TemporaryDirectory() as logs:
         progress.say("no program is built yet that could be asked; the head is built for it")
-        head = builds.build(recipe, [place.add("head", trees.head_point(top))], Path(logs), progress)[0]
+        head = builds.build(recipe, [place.add("head", trees.head_point(top, place.folder))], Path(logs), progress)[0]
         if head.error:
             for line in head.lines:
                 progress.warn(f"  {line}")
@@ -315,17 +322,16 @@ def gate(options: argparse.Namespace) -> int:
             if options.plan:
                 return plan(options, progress)
             run = Run(options, progress)
-            out = folder_for(run.top, options, run.base, run.head)
         except KeyboardInterrupt:
             return INTERRUPTED
         try:
-            run.go(out)
+            run.go()
         finally:
             progress.end()
-            if not run.found.measured:
-                discard(out, everything=run.interrupted and options.out is None)
+            if run.out and not run.found.measured:
+                discard(run.out, everything=run.interrupted and options.out is None)
         with processes.deferred():  # who interrupts it wants what was found
-            return conclude(run, out)
+            return conclude(run, run.out)
 
 
 def discard(out: Path, everything: bool) -> None:

@@ -93,8 +93,8 @@ class _Side:
         self.code = self.process.stop(first, patience_s=10)
         self._out.close()
 
-    def record(self) -> Record | None:
-        """The record, None where the choice leaves no cell. Raises GateError."""
+    def record(self, complete: bool = True) -> Record | None:
+        """The record, None where the choice leaves no cell, or where it was not `complete` and has none. Raises GateError."""
         found = self.scratch / "latest" / "results.json"
         if found.exists() and self.code in (0, 4, 130):
             os.replace(found.resolve(), self.results)
@@ -108,7 +108,7 @@ class _Side:
         code = self.code
         if code == 2 and said and NONE_LEFT in said[0]:
             return None
-        if code == 130:
+        if code == 130 or not complete:
             return None  # interrupted before the first cell
         if builds.full(self.log):
             raise DiskFull(f"{self.folder}: the disk is full; the {self.name}'s simulation could not write its record.")
@@ -176,7 +176,7 @@ def _answered(found: Simulated, ended: list[_Side]) -> Simulated:
     """With what other schedules say. Raises GateError where the head's fail."""
     try:
         for side in ended:
-            side.record()
+            side.record(found.complete)
         if all(side.results.exists() for side in ended):
             return found._replace(exact=pairs.answered(found.exact, *(side.results for side in ended)))
     except RecordError as error:
@@ -193,7 +193,7 @@ def _compared(ended: list[_Side], complete: bool) -> Simulated:
     records: dict[str, Record | None] = {"base": None, "head": None}
     for side in ended:
         try:
-            records[side.name] = side.record()
+            records[side.name] = side.record(complete)
         except GateError as error:
             if side.name == "head" or isinstance(error, DiskFull):
                 raise

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from . import processes
 
 PLACE = Path("build") / "gate"  # below the top of the checkout
+INDEX = "index"
 NAMES = ("base", "head", "copy")  # of equal length, so that no path is longer on one side
 # Written by gates; no part of a head, ignored or not.
 WRITTEN = ("/build/gate/", "/results/gate-*/", "/results/latest-gate", "/results/history.sqlite*")
@@ -114,17 +115,17 @@ def _escaped(path: Path) -> str:
     return "".join(f"\\{c}" if c in "\\*?[] !#" else c for c in str(path))
 
 
-def head_point(top: Path, leave_out: tuple[Path, ...] = ()) -> Point:
+def head_point(top: Path, scratch: Path, leave_out: tuple[Path, ...] = ()) -> Point:
     """HEAD, or where files differ from it a commit of all that git does not ignore, with no ref and no trace in the index.
 
-    `leave_out`: folders that are not part of it, such as where results go. Raises GateError.
+    `scratch`: a folder of the gate's. `leave_out`: folders that are not part of it, such as where results go. Raises GateError.
     """
     done = git(top, "rev-parse", "--verify", "--quiet", "HEAD^{commit}", check=False)
     if done.returncode:
         raise GateError(f"{top}: has no commit yet; the gate compares with one.")
     head = done.stdout.strip()
     index = Path(git(top, "rev-parse", "--path-format=absolute", "--git-path", "index").stdout.rstrip("\n"))
-    mine = index.with_name(f"contend-gate-{os.getpid()}.index")
+    mine = scratch / INDEX
     try:
         if index.exists():  # a copy, not an index read from HEAD: it knows which files a sparse checkout leaves out
             shutil.copyfile(index, mine)
@@ -145,8 +146,7 @@ def head_point(top: Path, leave_out: tuple[Path, ...] = ()) -> Point:
     except OSError as error:
         raise GateError(f"{error.filename or mine}: cannot be written ({error.strerror}).") from error
     finally:
-        for left in (mine, mine.with_name(mine.name + ".lock")):
-            left.unlink(missing_ok=True)
+        remove_index(scratch)
 
 
 class Trees:
@@ -158,9 +158,14 @@ class Trees:
         self._lock: int | None = None
 
     def __enter__(self) -> Trees:
-        with processes.deferred():
-            self._take()
-            self.sweep()
+        try:
+            with processes.deferred():
+                self._take()
+                self.sweep()
+        except BaseException:  # a signal that came meanwhile, too
+            if self._lock is not None:
+                self.__exit__()
+            raise
         return self
 
     def _take(self) -> None:
@@ -173,18 +178,16 @@ class Trees:
                 self._lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if not _is(self._lock, self.folder / "lock"):  # whoever had it has just removed it
-                    os.close(self._lock)
-                    self._lock = None
+                    self._release()
             os.ftruncate(self._lock, 0)
             os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)
         except BlockingIOError:
             owner = os.pread(self._lock, 32, 0).decode("ascii", "replace").strip()
-            os.close(self._lock)
+            self._release()
             raise GateError(f"{self.folder}: another gate{f' (process {owner})' if owner else ''} is at work here; wait "
                             "for it to end, or gate in another checkout.") from None
         except OSError as error:
-            if self._lock is not None:
-                os.close(self._lock)
+            self._release()
             raise GateError(f"{error.filename or self.folder}: cannot be written ({error.strerror}).") from error
 
     def __exit__(self, *_) -> None:
@@ -195,13 +198,18 @@ class Trees:
                 if self._made_parent and not any(self.folder.parent.iterdir()):
                     self.folder.parent.rmdir()
             finally:
-                os.close(self._lock)  # only now: whoever comes next finds nothing half removed
+                self._release()  # only now: whoever comes next finds nothing half removed
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     def sweep(self) -> None:
         """Removes the trees, and git's notes of them; of no other worktree. Raises GateError where that fails."""
+        remove_index(self.folder)
         for name in NAMES:
-            path = self.folder / name
-            remove(path)
+            remove(self.folder / name)
         listed = git(self.top, "worktree", "list", "--porcelain", check=False).stdout
         for line in listed.splitlines():
             path = line.removeprefix("worktree ")
@@ -226,6 +234,12 @@ class Trees:
         except (OSError, shutil.Error) as error:
             raise GateError(f"{path}: cannot be written ({error}).") from error
         return path
+
+
+def remove_index(folder: Path) -> None:
+    """Removes the index that a snapshot is made with. Raises OSError."""
+    for name in (INDEX, INDEX + ".lock"):
+        (folder / name).unlink(missing_ok=True)
 
 
 def _is(handle: int, path: Path) -> bool:

@@ -133,7 +133,7 @@ class Repository:
         trees = [line for line in self.git("worktree", "list", "--porcelain").splitlines() if line.startswith("worktree ")]
         notes = self.path / ".git" / "worktrees"
         found = trees[1:] + ([str(p) for p in notes.iterdir()] if notes.exists() else [])
-        found += [str(p) for p in (self.path / ".git").glob("contend-*")]
+        found += [str(p) for p in (self.path / ".git").glob("*index*") if p.name != "index"]
         return found + [str(p) for p in (self.path / "build").glob("*")]
 
 

@@ -114,9 +114,9 @@ def test_another_project_s_build_renews_its_own(tmp_path):
 cmake_minimum_required(VERSION 3.20)
 project(other LANGUAGES CXX)
 set(CMAKE_CXX_STANDARD 20)
-include({SOURCE}/cmake/ContendFingerprints.cmake)
-add_executable(main main.cpp {SOURCE}/benchmarks/fingerprint.cpp)
-target_include_directories(main PRIVATE {SOURCE})
+include("{SOURCE}/cmake/ContendFingerprints.cmake")
+add_executable(main main.cpp "{SOURCE}/benchmarks/fingerprint.cpp")
+target_include_directories(main PRIVATE "{SOURCE}")
 contend_fingerprints(main mine.hpp)
 """)
     build = tmp_path / "build"

@@ -100,12 +100,15 @@ def test_too_few_files_cost_events_and_nothing_else(tmp_path):
     assert done.returncode == 0, done.stderr
     record = record_of(tmp_path)
     assert any(c["metrics"]["throughput"]["value"] for c in cells_of(record))
+    refused = 0  # threads that do not run at the same time may find a file each: on a loaded machine a trial counts
     for cell in cells_of(record, "counters"):
         clock = next(m for name, m in cell["metrics"].items() if "task_clock_per_op" in name)
-        assert clock["value"] is None and "not_counted" in cell["caveats"], cell
-        if cell["metrics"]["ns_per_op"]["value"] is not None:
+        assert clock["value"] is not None or "not_counted" in cell["caveats"], cell
+        if cell["metrics"]["ns_per_op"]["value"] is not None and "not_counted" in cell["caveats"]:
+            refused += 1
             assert "EMFILE" in cell["details"]["not_counted"], cell["details"]
             assert cell["metrics"]["page_faults_per_op"]["value"] is not None
+    assert refused > 0
 
 
 def test_names_are_made_of_the_cells_parts(quick):

@@ -52,6 +52,11 @@ gate: ## did contention get worse since BASE=<branch or commit>? Exact and timed
 gate-aa: programs ## how often is the gate wrong here? RUNS=20 gates of a program against itself; at most 1 may be red
 	@$(gate) study --live build/release/bin/contend-bench build/release/bin/contend-bench --runs '$(RUNS)' --most-red 1 $(ARGS)
 
+.PHONY: gate-study
+gate-study: ## the same over recorded pairs, 200 gates each, and what it finds of slowdowns of 10 % and 25 %
+	@cmake/setup.sh build
+	@for recording in perf/gate/recorded/*.csv.gz; do $(gate) study "$$recording" --most-red 1 $(ARGS) || exit; done
+
 .PHONY: speed
 speed: ## how fast the apparatus itself is: its loop, its start, its report, the peers' adapters
 	@cmake/setup.sh build

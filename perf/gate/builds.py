@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import time
 from pathlib import Path
@@ -45,9 +46,9 @@ class Built(NamedTuple):
     seconds: float
 
 
-def flags(tree: Path) -> str:
-    """Compiler flags of a gate: loops and functions do not move against cache lines because code before them changed,
-    and the tree's own path is not in the program."""
+def flags(tree: str) -> str:
+    """Compiler flags of a gate, for a shell: loops and functions do not move against cache lines because code before
+    them changed, and the tree's own path (quoted by the caller where it has to be) is not in the program."""
     return f"-falign-functions=64 -ffile-prefix-map={tree}=/gate"
 
 
@@ -88,7 +89,7 @@ def _steps(recipe: Recipe, tree: Path, count: int) -> list[tuple[str, list[str]]
 def _environment(tree: Path) -> dict[str, str]:
     out = {k: v for k, v in environment().items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES")}
     for name in ("CFLAGS", "CXXFLAGS"):  # cmake, configure scripts and make's own rules start from these
-        out[name] = f"{out.get(name, '')} {flags(tree)}".strip()
+        out[name] = f"{out.get(name, '')} {flags(shlex.quote(str(tree)))}".strip()
     out.setdefault("CCACHE_BASEDIR", str(tree))  # so that both sides, and the next gate, find each other's objects
     return out
 

@@ -104,7 +104,7 @@ def side(point: Point, record: Record | None, tree: Path) -> Side:
     run = record.run if record else {}
     flags = run.get("flags")
     return Side(point.name, point.tip, point.dirty, run.get("id"), run.get("compiler"),
-                flags.replace(str(tree), "<tree>") if flags else builds.flags(Path("<tree>")))
+                flags.replace(str(tree), "<tree>") if flags else builds.flags("<tree>"))
 
 
 def machine_for(name: str, top: Path) -> str:

@@ -296,6 +296,15 @@ def test_both_sides_are_built_with_the_same_flags_for_paths_of_equal_length(repo
     assert base[1].replace(base[0], "") == head[1].replace(head[0], "")
 
 
+def test_a_blank_in_the_path_reaches_the_compiler_in_one_piece(tmp_path):
+    repository = fakes.Repository(tmp_path / "my project")
+    (repository.path / "one.cpp").write_text("int one() { return 1; }\n")
+    repository.commit("a source")
+    code, out, err = fakes.gate(repository, "--base", "HEAD", "--lens", "coherence", "--build",
+                     "sh -c \"c++ $CXXFLAGS -c one.cpp -o one.o\" && " + fakes.BUILD, "--bench", fakes.BENCH)
+    assert code == 0, (out, err)
+
+
 def test_both_lenses_are_asked_by_default(repository, gate):
     repository.numbers(fakes.CELLS, slower=1.5)
     repository.commit("slower in ways that the simulation does not see")

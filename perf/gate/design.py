@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .model import FAILED, IMPROVEMENT, INCONCLUSIVE, PASS, REGRESSION
-from .statistics import TESTS, bound_rank, hodges_lehmann, interval, means_of_two, p_greater
+from .statistics import TESTS, Interval, bound_rank, hodges_lehmann, interval, means_of_two, p_greater
 
 SLOW, FAST, OPEN = "slow candidate", "fast candidate", "undecided"
 POWER = 0.8  # probability with which the "minimum detectable" slowdown is found
@@ -105,6 +105,13 @@ class Decision(NamedTuple):
     pairs: int
 
 
+def excluded(bounds: Interval, plan: Plan) -> bool:
+    """Whether a slowdown of max_slowdown is excluded, and not by luck alone: about an estimate of 0 the same bound would
+    exclude it, too. Where noise is wider than that, a low estimate is no evidence."""
+    ceiling = math.log1p(plan.max_slowdown)
+    return bounds.high < ceiling and bounds.high - bounds.estimate < ceiling
+
+
 def decide(first: np.ndarray, fresh: np.ndarray, plan: Plan) -> Decision:
     """The state of one cell after `first` (n,) log ratios of stage 1 and `fresh` (m,) of stage 2.
 
@@ -115,10 +122,9 @@ def decide(first: np.ndarray, fresh: np.ndarray, plan: Plan) -> Decision:
         return Decision(INCONCLUSIVE, plan.first - len(first), "too few pairs", None, None, None, None, None, None,
                         len(first))
     first = first[: plan.first]
-    ceiling = math.log1p(plan.max_slowdown)
     bounds = interval(first, plan.first_miss, plan.test)
     slow, fast = (p_greater(sign * first, 0.0, plan.test) for sign in (1, -1))
-    passes = bounds.high < ceiling
+    passes = excluded(bounds, plan)
     kind = SLOW if slow <= plan.screen else FAST if fast <= plan.screen else OPEN
     p = fast if kind == FAST else slow
     so_far = PASS if passes else INCONCLUSIVE
@@ -145,7 +151,7 @@ def _look(d: np.ndarray, kind: str, plan: Plan, last: bool) -> Decision:
     here = Decision(INCONCLUSIVE, 0, f"second stage, {kind}", *bounds, p, limit, len(d))
     if p <= limit and far:
         return here._replace(verdict=IMPROVEMENT if kind == FAST else REGRESSION)
-    passes = bounds.high < math.log1p(plan.max_slowdown)
+    passes = excluded(bounds, plan)
     done = last or (kind == OPEN and passes)  # a candidate has all its looks, or what is small would be missed
     return here._replace(verdict=PASS if passes else INCONCLUSIVE, wants=0 if done else 1)
 

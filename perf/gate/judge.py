@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from . import accepted, exact
-from .design import POWER, Decision, Plan, PlanError, decide, detectable
+from .design import POWER, Decision, Plan, PlanError, decide, detectable, excluded
 from .model import (ACCEPTED, EXIT, FAILED, IMPROVEMENT, INCONCLUSIVE, INVALID, NOT_GATED, NOTHING, OK, PASS, REASONS, REGRESSION,
                     VERDICTS, CellVerdict, Control, Measured, Pairs, RunVerdict, Skipped)
 from .statistics import holm, interval, one_way, p_greater
@@ -144,7 +144,7 @@ def _single_stage(cells: tuple[Pairs, ...], plan: Plan, with_detectable: bool) -
     for (cell, d), slow, fast in zip(kept, slower, faster):
         bounds = interval(d, plan.miss / 2, plan.test)
         far = abs(bounds.estimate) >= math.log1p(plan.least)
-        verdict = PASS if bounds.high < math.log1p(plan.max_slowdown) else INCONCLUSIVE
+        verdict = PASS if excluded(bounds, plan) else INCONCLUSIVE
         if slow <= plan.budget and far and bounds.estimate > 0:
             verdict = REGRESSION
         elif fast <= plan.budget and far and bounds.estimate < 0:
@@ -200,7 +200,9 @@ def _sentence(cell: CellVerdict, state: Decision, plan: Plan) -> str:
     if cell.verdict == PASS:
         return f"a slowdown of {plan.max_slowdown:.0%} is excluded ({found})"
     more = f"; {state.wants} more pairs were wanted" if state.wants else ""
-    return f"a slowdown of {plan.max_slowdown:.0%} is not excluded ({found}{more}); {detectable_words(cell)}"
+    lucky = cell.high is not None and cell.high < 1 + plan.max_slowdown
+    how = "excluded by a low estimate alone, in noise that is wider" if lucky else "not excluded"
+    return f"a slowdown of {plan.max_slowdown:.0%} is {how} ({found}{more}); {detectable_words(cell)}"
 
 
 def judge_control(cells: tuple[Pairs, ...], plan: Plan) -> Control:

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from gate.design import FAST, OPEN, SLOW, Plan, PlanError, decide, detectable, most_false
+from gate.design import FAST, OPEN, SLOW, Plan, PlanError, decide, detectable, excluded, most_false
 from gate.model import FAILED, IMPROVEMENT, INCONCLUSIVE, PASS, REGRESSION
+from gate.statistics import interval
 
 PLAN = Plan(cells=100)
 QUIET = np.array([-5, 4, -3, 2, -1, 1.5, -2.5, 3.5, -4.5, 5.5]) * 1e-3  # balanced, 0.3 % wide
@@ -147,3 +148,14 @@ def test_detectable_grows_with_noise_and_knows_when_nothing_is():
     assert detectable(QUIET[:9], PLAN) is None
     assert detectable(QUIET, replace(PLAN, design="holm")) is None  # ten pairs cannot reach 0.01 / 100
     assert detectable(QUIET, replace(PLAN, design="holm", cells=2)) < 0.01
+
+
+def test_a_low_estimate_in_wide_noise_is_no_pass():
+    """Ten pairs that exclude 10 % by luck: their bound is 25 % above their estimate."""
+    wide = np.array([-0.55, -0.5, -0.45, -0.3, -0.25, -0.2, -0.1, -0.05, 0.02, 0.03])
+    plan = Plan(cells=10)
+    bounds = interval(wide, plan.first_miss, plan.test)
+    assert bounds.high < math.log(1.1) < bounds.high - bounds.estimate
+    assert not excluded(bounds, plan) and decide(wide, np.array([]), plan).verdict == "inconclusive"
+    narrow = wide / 10
+    assert excluded(interval(narrow, plan.first_miss, plan.test), plan)

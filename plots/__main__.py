@@ -11,6 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from .files import write
+
 PACKAGES = {"numpy": "python3-numpy", "matplotlib": "python3-matplotlib", "jinja2": "python3-jinja2"}
 
 
@@ -24,22 +26,6 @@ def missing_modules() -> list[str]:
             return True
 
     return [name for name in PACKAGES if absent(name)]
-
-
-def write(path: Path, content: bytes) -> None:
-    """Puts `content` into `path` in one step: readers see the old file or the whole new one. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as out:
-            out.write(content)
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
 
 
 def fail(sentence: str) -> int:

@@ -57,7 +57,7 @@ def check(program: Path, folder: Path, quick: bool) -> int:
 
 def bless(program: Path, folder: Path) -> int:
     """Writes the program's numbers into its compiler's file and prints what that changes. Raises GoldenError, OSError."""
-    from .outputs import write
+    from plots.files import write
 
     built = golden.Program(program)
     now = built.simulate(built.names())

@@ -2,27 +2,11 @@
 """Puts a verdict into files, each written beside its place and renamed."""
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
+from plots.files import write
+
 from .model import RunVerdict
-
-
-def write(path: Path, text: str | bytes) -> None:
-    """Puts `text` into `path` in one step: readers see the old file or the whole new one. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as out:
-            out.write(text.encode() if isinstance(text, str) else text)
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
 
 
 def write_all(run: RunVerdict, json: Path | str | None = None, junit: Path | str | None = None,

@@ -50,7 +50,7 @@ class Point(NamedTuple):
 class Program:
     """One build's benchmark program; `kind` is "contend" or "google", found out by asking it.
 
-    `library`: the version of Google Benchmark that a point of it told, None before and where it does not tell.
+    `benchmark_version`: the version of Google Benchmark that a point of it told, None before and where it does not tell.
     """
 
     def __init__(self, path: Path, cwd: Path, environment: dict[str, str] | None = None):
@@ -60,7 +60,7 @@ class Program:
         given = os.environ if environment is None else environment
         self.environment = {name: value for name, value in given.items()
                             if name not in OURS and not name.startswith("BENCHMARK_")}
-        self.library: str | None = None
+        self.benchmark_version: str | None = None
         self._min_time = "{}s"  # 1.8 and later; 1.7 and before know no unit
         # With both flags nobody measures: contend says its version, Google Benchmark lists or refuses --version.
         told = self._run(["--benchmark_list_tests=true", "--version"], LISTING_S)
@@ -193,7 +193,7 @@ class Program:
         begin = re.search(r"^\{", done.stdout, re.MULTILINE)  # a program may print something of its own before it
         try:
             told, _ = json.JSONDecoder().raw_decode(done.stdout, begin.start() if begin else 0)
-            self.library = told.get("context", {}).get("library_version", self.library)
+            self.benchmark_version = told.get("context", {}).get("library_version", self.benchmark_version)
             return google_point(told["benchmarks"])
         except (ValueError, KeyError, TypeError, AttributeError):
             return Point(None, "crashed", _why(done))

@@ -10,7 +10,8 @@ from typing import Callable, NamedTuple
 
 import numpy as np
 
-from . import outputs
+from plots.files import write as write_file
+
 from .model import Key
 
 COLUMNS = ("family", "name", "placement", "round", "base", "head", "head_first")
@@ -53,7 +54,7 @@ def write(path: Path, recording: Recording) -> None:
     raw = io.BytesIO()
     with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed:
         packed.write(text.getvalue().encode())
-    outputs.write(Path(path), raw.getvalue())
+    write_file(Path(path), raw.getvalue())
 
 
 def read(path: Path) -> Recording:

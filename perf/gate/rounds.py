@@ -172,7 +172,7 @@ class Gate:
 
     def comparable(self, order: list[Cell]) -> list[Cell]:
         """Without those that the two builds' versions of Google Benchmark time differently."""
-        versions = [program.library for program in (self.base, self.head)]
+        versions = [program.benchmark_version for program in (self.base, self.head)]
         if versions[0] == versions[1]:
             return order
         apart = [cell for cell in order if (cell.threads or 1) > 1]

@@ -9,7 +9,9 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from . import outputs, rounds
+from plots.files import write
+
+from . import rounds
 from .builds import Built
 from .choice import Asked, evenly
 from .model import Skipped
@@ -72,5 +74,5 @@ def alone(head: Built, asked: Asked, why: str, out: Path, progress: Progress) ->
         raise GateError(str(error)) from error
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([["family", "name", "placement", "ns_per_op", "caveat"], *rows])
-    outputs.write(out / "points.csv", text.getvalue())
+    write(out / "points.csv", text.getvalue())
     return Alone(tuple(skipped), complete)

@@ -8,9 +8,10 @@ import json
 import os
 import re
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
+
+from plots import files
 
 EMPTY = 3
 
@@ -64,23 +65,12 @@ def arguments() -> argparse.ArgumentParser:
     return parser
 
 
-def write(path: str, text: str) -> None:
-    """Puts `text` into a file in one step, or on standard output for '-'. Raises OSError."""
+def put(path: str, text: str) -> None:
+    """Puts `text` into a file, or on standard output for '-'. Raises OSError."""
     if path == "-":
         sys.stdout.write(text)
-        return
-    target = Path(path)
-    handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as out:
-            out.write(text)
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, target)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    else:
+        files.write(Path(path), text)
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -162,7 +152,7 @@ def show(options: argparse.Namespace) -> int:
             print(f"{len(rows) - len(here)} numbers of {machines} other machines are not shown; --all-machines shows them")
     if options.csv:
         wanted = re.compile(options.cell)
-        write(options.csv, table.csv_text([row for row in here if wanted.search(row.cell)]))
+        put(options.csv, table.csv_text([row for row in here if wanted.search(row.cell)]))
     if options.svg or options.html:
         try:
             from . import picture
@@ -172,9 +162,9 @@ def show(options: argparse.Namespace) -> int:
         if len(lines) > picture.MOST_PANELS:
             print(f"the picture has the first {picture.MOST_PANELS} of {len(lines)} cells; --cell REGEX chooses", file=sys.stderr)
         if options.svg:
-            write(options.svg, picture.svg(lines))
+            put(options.svg, picture.svg(lines))
         if options.html:
-            write(options.html, picture.page(lines))
+            put(options.html, picture.page(lines))
     return 0
 
 

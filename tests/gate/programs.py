@@ -65,7 +65,7 @@ class Planted:
     The noise of a point is lognormal with `sd`, from `seed`; `hook(program, cell)` is called before each.
     """
 
-    kind, library = "contend", None
+    kind, benchmark_version = "contend", None
 
     def __init__(self, cells, clock, sd=0.02, slow=None, fails=None, takes=0.1, seed=1, path="/a/bench", hook=None):
         self._cells, self._clock, self._sd, self._slow, self._fails = cells, clock, sd, slow or {}, fails or {}

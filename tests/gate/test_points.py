@@ -156,7 +156,7 @@ def test_both_spellings_of_the_least_time_are_tried(tmp_path, unit_wanted):
                                 {"run_type": "aggregate", "aggregate_name": "mean", "real_time": 99.0}], unit_wanted)
     for _ in range(2):
         assert program.point(program.cells()[0]) == Point(3000.0)
-    assert program.library == "v1.9.1"
+    assert program.benchmark_version == "v1.9.1"
 
 
 @pytest.mark.parametrize("runs, point", [

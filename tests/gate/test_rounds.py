@@ -262,7 +262,7 @@ def test_what_a_reader_must_know_is_noted():
 def test_two_versions_of_google_benchmark_do_not_compare_threads():
     clock = Clock()
     base, head, again = (Planted(CELLS, clock, path=f"/{i}/bench") for i in range(3))
-    head.library = "v1.9.1"
+    head.benchmark_version = "v1.9.1"
     found = rounds.measure(base, head, again, Asked(), Told(), clock)
     assert {c.key.name for c in found.cells} == {c.key.name for c in CELLS if c.threads == 1}
     assert {(one.reason, one.detail) for one in found.skipped} == {("benchmark_changed", (

@@ -89,6 +89,7 @@ class Plan:
 
 class Decision(NamedTuple):
     """A cell so far. `verdict` is what could be said now; `wants` is how many fresh pairs it still needs, 0 when done.
+    A slow candidate is never PASS while it wants some: what chose it says that it is slower, and nothing yet that it is not.
 
     `estimate`, `low`, `high`: log ratios, None where there is none; `p` None where no test was made.
     """
@@ -127,7 +128,7 @@ def decide(first: np.ndarray, fresh: np.ndarray, plan: Plan) -> Decision:
     passes = excluded(bounds, plan)
     kind = SLOW if slow <= plan.screen else FAST if fast <= plan.screen else OPEN
     p = fast if kind == FAST else slow
-    so_far = PASS if passes else INCONCLUSIVE
+    so_far = PASS if passes and kind != SLOW else INCONCLUSIVE
     now = Decision(so_far, 0, "first stage", *bounds, p, plan.screen, len(first))
     if kind == OPEN and passes:
         return now
@@ -153,7 +154,8 @@ def _look(d: np.ndarray, kind: str, plan: Plan, last: bool) -> Decision:
         return here._replace(verdict=IMPROVEMENT if kind == FAST else REGRESSION)
     passes = excluded(bounds, plan)
     done = last or (kind == OPEN and passes)  # a candidate has all its looks, or what is small would be missed
-    return here._replace(verdict=PASS if passes else INCONCLUSIVE, wants=0 if done else 1)
+    told = passes and (done or kind != SLOW)
+    return here._replace(verdict=PASS if told else INCONCLUSIVE, wants=0 if done else 1)
 
 
 def most_false(plan: Plan) -> float:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from . import accepted, exact
-from .design import POWER, Decision, Plan, PlanError, decide, detectable, excluded
+from .design import POWER, SLOW, Decision, Plan, PlanError, decide, detectable, excluded
 from .model import (ACCEPTED, EXIT, FAILED, IMPROVEMENT, INCONCLUSIVE, INVALID, NOT_GATED, NOTHING, OK, PASS, REASONS, REGRESSION,
                     VERDICTS, CellVerdict, Control, Measured, Pairs, RunVerdict, Skipped)
 from .statistics import holm, interval, one_way, p_greater
@@ -199,7 +199,9 @@ def _sentence(cell: CellVerdict, state: Decision, plan: Plan) -> str:
         return f"{cell.ratio - 1:+.1%} ({found}, p {state.p:.2g})"
     if cell.verdict == PASS:
         return f"a slowdown of {plan.max_slowdown:.0%} is excluded ({found})"
-    more = f"; {state.wants} more pairs were wanted" if state.wants else ""
+    more = f"; {state.wants} more pair{'s were' if state.wants > 1 else ' was'} wanted" if state.wants else ""
+    if state.wants and state.rule.endswith(SLOW):
+        return f"it looked slower at first, and too few fresh pairs say whether it is ({found}{more}); {detectable_words(cell)}"
     lucky = cell.high is not None and cell.high < 1 + plan.max_slowdown
     how = "excluded by a low estimate alone, in noise that is wider" if lucky else "not excluded"
     return f"a slowdown of {plan.max_slowdown:.0%} is {how} ({found}{more}); {detectable_words(cell)}"

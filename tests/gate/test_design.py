@@ -65,6 +65,18 @@ def test_the_first_stage_alone_never_calls_a_regression():
     assert (found.verdict, found.wants) == (PASS, 24) and FAST in found.rule  # not slower for sure; faster: to be seen
 
 
+def test_a_slow_candidate_without_its_fresh_pairs_does_not_pass():
+    """It was chosen for being slower; that 10 % are excluded says nothing until fresh pairs have spoken."""
+    for shift in (0.015, 0.06):
+        assert excluded(interval(QUIET + shift, PLAN.first_miss, PLAN.test), PLAN)
+        for n in (0, 1, 23):
+            found = decide(QUIET + shift, fresh(40, shift)[:n], PLAN)
+            assert (found.verdict, found.wants) == (INCONCLUSIVE, 24 - n) and SLOW in found.rule
+    for n in range(24, 40):
+        assert decide(QUIET + 0.015, fresh(40, 0.015)[:n], PLAN)[:2] == (INCONCLUSIVE, 40 - n)
+    assert decide(QUIET + 0.015, fresh(40, 0.015), PLAN).verdict == PASS
+
+
 def test_a_slow_cell_is_red_at_the_first_look():
     found = decide(QUIET + 0.1, fresh(24, 0.1), PLAN)
     assert (found.verdict, found.wants, found.pairs) == (REGRESSION, 0, 24)

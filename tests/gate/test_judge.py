@@ -154,6 +154,15 @@ def test_a_budget_for_fewer_cells_is_refused():
         judge(measured, replace(plan, cells=29))
 
 
+def test_slow_candidates_that_had_no_time_for_fresh_pairs_hide_their_cells():
+    d = np.array([-5, 4, -3, 2, -1, 1.5, -2.5, 3.5, -4.5, 5.5]) * 1e-3 + 0.06
+    cells = tuple(Pairs(cases.key(i), (40.0,) * 10, tuple(40 * np.exp(d)), (1,) * 10) for i in range(3))
+    measured, plan = cases.gate([(0.0, 0.02)] * 5)
+    run = judge(replace(measured, cells=measured.cells[3:] + cells), plan)
+    assert (run.verdict, run.exit_code, run.hidden) == ("inconclusive", 4, 0.6)
+    assert "looked slower at first" in run.cells[0].sentence and "24 more pairs were wanted" in run.cells[0].sentence
+
+
 def test_flat_pairs_pass():
     assert one([1.0] * 50, [1.0] * 50).verdict == "pass"
 

@@ -6,6 +6,7 @@ cells' numbers with it. So a difference in one schedule is a question, and sever
 """
 from __future__ import annotations
 
+from math import comb
 from statistics import median
 
 from .model import CHANGED, IMPROVEMENT, PASS, REGRESSION, CellVerdict, Change, Exact
@@ -27,6 +28,19 @@ def in_question(cell: Exact) -> bool:
 def level(cells: int) -> float:
     """What a p must not exceed for a regression, where `cells` cells have several schedules."""
     return BUDGET / (len(JUDGED) * max(1, cells))
+
+
+def schedules(cells: int, least: int) -> int:
+    """How many schedules on either side can prove a regression where so many cells share the budget; `least` or more."""
+    n = least
+    while _attainable(n, n) > level(cells):
+        n += 1
+    return n
+
+
+def _attainable(base: int, head: int) -> float:
+    """The smallest p of so many schedules: all of the head's beyond all of the base's."""
+    return 1 / comb(base + head, base)
 
 
 def changes(cell: Exact) -> tuple[Change, ...]:
@@ -53,34 +67,44 @@ def _grew(before: float | None, after: float | None, metric: str) -> bool:
     return before is not None and after is not None and after > before and _apart(before, after, metric, FLOOR)
 
 
-def _of_schedules(cell: Exact, limit: float) -> tuple[list[Change], float | None]:
-    """The judged metrics by their medians over the schedules, and the smallest p of one that is worse."""
-    found, smallest = [], None
+def _of_schedules(cell: Exact, limit: float) -> tuple[list[Change], float | None, bool]:
+    """The judged metrics by their medians over the schedules; the smallest p of one that is worse; whether one was
+    judged by its range.
+
+    Ranks prove a difference. Where the schedules are too few for the limit whatever they say, as in stored runs with
+    their three, the ranges must lie apart by more than the floor: equal programs have equal numbers, seed by seed.
+    """
+    found, smallest, ranged = [], None, False
     for name in JUDGED:
         sides = [s.get(name, ()) for s in (cell.base_schedules, cell.head_schedules)]
         base, head = ([v for v in side if v is not None] for side in sides)
         if not base and not head:
             continue
-        lost = len(base) == len(sides[0]) and len(head) < len(sides[1])
+        lost = bool(base) and (not head or len(base) == len(sides[0]) and len(head) < len(sides[1]))
         middle = [median(side) if side else None for side in (base, head)]
-        up, down = rank_sum(base, head), rank_sum(head, base)
-        worse = lost or _grew(*middle, name) and up <= limit
-        better = not lost and _grew(*reversed(middle), name) and down <= limit
-        if worse and not lost:
+        if base and head and _attainable(len(base), len(head)) > limit:
+            up, worse, better = None, _grew(max(base), min(head), name), _grew(max(head), min(base), name)
+            ranged = ranged or (worse or better) and not lost
+        else:
+            up = rank_sum(base, head)
+            worse = _grew(*middle, name) and up <= limit
+            better = _grew(*reversed(middle), name) and rank_sum(head, base) <= limit
+        if worse and not lost and up is not None:
             smallest = up if smallest is None else min(up, smallest)
-        found.append(Change(name, cell.units.get(name, ""), middle[0], None if lost else middle[1], worse, better))
-    return found, smallest
+        found.append(Change(name, cell.units.get(name, ""), middle[0], None if lost else middle[1], lost or worse,
+                            better and not lost))
+    return found, smallest, ranged
 
 
 def judge(cell: Exact, limit: float = 1.0) -> CellVerdict:
     """The verdict on one simulated cell. `limit`: see level(); nothing to a cell that has one schedule."""
     first = changes(cell)
     n = max((len(side) for side in cell.base_schedules.values()), default=0)
-    found, p = _of_schedules(cell, limit) if n else (list(first), None)
+    found, p, ranged = _of_schedules(cell, limit) if n else (list(first), None, False)
     worse = [c for c in found if c.worse]
     better = [c for c in found if c.better]
     told = worse or better or (list(first) if not n else [c for c in found if c.base != c.head] or list(first))
-    many = f" (medians of {n} schedules)" if n else ""
+    many = f" (medians of {n} schedules{', whose ranges lie apart; too few for a test by ranks' if ranged else ''})" if n else ""
     if not first and not n:
         verdict, sentence = PASS, "the same to the last digit"
     elif worse:

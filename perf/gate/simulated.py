@@ -23,7 +23,7 @@ from .trees import GateError, environment
 THREADS = (1, 2, 4, 16, 64)  # few enough for two sides in a minute on four processors
 MACHINE = "zen4"
 NONE_LEFT = "no cell is left to simulate"  # what the program says where the choice leaves nothing
-SCHEDULES = 10  # other ones, for cells that differ in the first
+SCHEDULES = 10  # other ones, at least, for cells that differ in the first
 LONGEST_CELL_S = 60  # by a real clock, so it must be far from what any cell takes
 
 
@@ -159,10 +159,11 @@ def measure(sides: list[builds.Built], asked: Question, out: Path, progress: Pro
         return
     narrow = Question("^(" + "|".join(_escaped(name) for name in sorted({c.key.name for c in open_cells})) + ")$",
                       asked.threads, asked.machine)
+    count = exact.schedules(len(open_cells), SCHEDULES)
     progress.say(f"{len(open_cells)} cell{'s differ' if len(open_cells) > 1 else ' differs'}; "
-                 f"{SCHEDULES} other schedules are simulated")
+                 f"{count} other schedules are simulated")
     ended, complete = _ended(sides, narrow, [out / built.name / "schedules" for built in sides], progress,
-                             "simulating other schedules", ("--seed", "1", "--schedules", str(SCHEDULES)))
+                             "simulating other schedules", ("--seed", "1", "--schedules", str(count)))
     with processes.deferred():
         keep(_answered(found._replace(complete=complete, settled=complete), ended))
 

@@ -76,6 +76,9 @@ def rules(run: RunVerdict) -> list[str]:
     if run.measured.exact:
         found += ["Simulated cells are exact: more than 2 % more line transfers or predicted time is a regression, every "
                   "other difference is told."]
+    if any(cell.base_schedules for cell in run.measured.exact):
+        found.append("Of a cell with several schedules it must be so in the median, and proven by their ranks; where they "
+                     "are too few for that, all of the head's must lie beyond all of the base's by as much.")
     return found
 
 

@@ -381,6 +381,15 @@ def test_what_differs_is_asked_of_other_schedules(repository, gate):
     assert code == 1 and "(medians of 10 schedules)" in out, (out, err)
 
 
+def test_a_thousand_cells_that_differ_are_asked_of_enough_schedules(repository, gate):
+    names = [f"increment/p{i}/threads:4" for i in range(1000)]
+    repository.numbers({name: [0.0, 3.0] for name in names})
+    repository.commit("many")
+    repository.numbers({name: [0.0, 9.0] for name in names})
+    code, out, err = gate("--base", "HEAD", *fakes.ARGUMENTS)
+    assert code == 1 and "1000 cells differ; 11 other schedules" in err and "1000 regressions" in out, (out[-300:], err)
+
+
 def test_a_base_that_knows_no_schedules_leaves_one_and_says_so(repository, gate):
     repository.numbers(fakes.CELLS, old=True)
     old = repository.commit("old")

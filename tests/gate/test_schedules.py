@@ -10,6 +10,7 @@ import conftest
 import numpy as np
 import pytest
 from gate import document, exact, pairs, statistics
+from gate.__main__ import main
 from gate.judge import judge
 from gate.model import Exact, Key
 from plots.load import RecordError
@@ -70,6 +71,35 @@ def test_a_schedule_that_only_the_head_does_not_survive_is_a_regression():
     found = exact.judge(cell((5.0,) * 6, (5.0, 5.0, None, 5.0, 5.0, 5.0)), exact.level(1))
     assert found.verdict == "regression" and "5 → none" in found.sentence
     assert exact.judge(cell((5.0, None, 5.0), (5.0, None, 5.0)), exact.level(1)).verdict == "changed"
+    # a base that is not whole itself: nothing at all from the head is worse all the same
+    found = exact.judge(cell((5.0,) * 9 + (None,), (None,) * 10), exact.level(1))
+    assert found.verdict == "regression" and "5 → none" in found.sentence and found.ratio is None
+    assert exact.judge(cell((None,) * 10, (5.0,) * 10), exact.level(1)).verdict == "changed"
+
+
+def test_three_schedules_are_judged_by_their_ranges():
+    """Ranks of three against three cannot go below 1/20, whatever they are: a lost alignas would be no regression."""
+    for cells in (1, 300):
+        found = exact.judge(cell((3.4,) * 3, (45.2,) * 3), exact.level(cells))
+        assert found.verdict == "regression" and found.p is None and found.ratio == pytest.approx(45.2 / 3.4)
+        assert "3.4 → 45.2 (13.3×) (medians of 3 schedules, whose ranges lie apart; too few for a test by ranks)" in found.sentence
+        assert exact.judge(cell((45.2,) * 3, (3.4,) * 3), exact.level(cells)).verdict == "improvement"
+        assert exact.judge(cell((100.0, 101.0, 99.0), (102.0, 104.0, 103.5)), exact.level(cells)).verdict == "changed"
+        assert exact.judge(cell((100.0, 150.0, 99.0), (190.0, 140.0, 195.0)), exact.level(cells)).verdict == "changed"
+
+
+@pytest.mark.parametrize("cells", [923, 924, 1000])
+def test_many_cells_in_question_do_not_pass_for_being_many(cells):
+    sure = [Exact(KEY._replace(name=f"x/{i}"), {"ns_per_op": 5.0}, {"ns_per_op": 15.0}, UNITS, {"ns_per_op": (5.0,) * 10},
+                  {"ns_per_op": (15.0,) * 10}) for i in range(cells)]
+    run = judge(*cases.gate([], control=0, exact=sure))
+    assert run.exit_code == 1 and run.counted()["regression"] == cells
+
+
+@pytest.mark.parametrize("cells, count", [(1, 10), (923, 10), (924, 11), (1000, 11), (3527, 11), (3528, 12)])
+def test_so_many_schedules_are_asked_for_that_they_can_prove_something(cells, count):
+    assert exact.schedules(cells, 10) == count
+    assert 1 / comb(2 * count, count) <= exact.level(cells)
 
 
 def test_harmless_changes_are_red_no_more_often_than_the_budget_says():
@@ -130,3 +160,17 @@ def test_stored_runs_of_several_schedules_are_compared_by_all_of_them(tmp_path):
     found, = pairs.compare(record(tmp_path / "a", [5.0] * 9, 9), record(tmp_path / "b", [6.0] * 9, 9)).exact
     assert found.base_schedules == {"ns_per_op": (5.0,) * 9}
     assert exact.judge(found, exact.level(1)).verdict == "regression"
+
+
+def told(tmp_path, name, base, head, capsys):
+    """What `contend compare` says of two runs with these samples of ns_per_op."""
+    made = [record(tmp_path / f"{name}-{side}", samples, len(samples)) for side, samples in (("a", base), ("b", head))]
+    assert main(["compare", *map(str, made)]) == 0
+    return capsys.readouterr().out
+
+
+def test_compare_tells_a_simulated_regression_at_the_schedules_that_a_record_has(tmp_path, capsys):
+    for n in (1, 3):
+        out = told(tmp_path, n, [3.4] * n, [45.2] * n, capsys)
+        assert "REGRESSION   coherence" in out and "13.3×" in out and "No regression" not in out, out
+    assert "REGRESSION" not in told(tmp_path, "same", [3.4, 3.9, 3.5], [3.4, 3.9, 3.5], capsys)

@@ -261,7 +261,7 @@ class Run:
         if found.simulated is not NOTHING and came.complete and not (came.skipped or came.exact or came.failed):
             notes.append("No simulated cell has a name that --cells asks for.")
         records = came.records
-        folder = self.top / trees.PLACE
+        folder = trees.place(self.top)
         skipped = came.skipped + found.skipped
         if self.base_error:
             skipped = tuple(replace(cell, detail="The base does not build.") if cell.key.lens == "coherence" else cell

@@ -128,7 +128,7 @@ def head_point(top: Path, scratch: Path, leave_out: tuple[Path, ...] = ()) -> Po
     mine = scratch / INDEX
     try:
         if index.exists():  # a copy, not an index read from HEAD: it knows which files a sparse checkout leaves out
-            shutil.copyfile(index, mine)
+            shutil.copy2(index, mine)  # with its time, by which git knows what it must look into
         use = {"GIT_INDEX_FILE": str(mine)}
         own = [f"/{_escaped(path.relative_to(top))}/" for path in leave_out if path.is_relative_to(top) and path != top]
         git(top, "add", "--update", "--", ":/", **use)
@@ -149,12 +149,17 @@ def head_point(top: Path, scratch: Path, leave_out: tuple[Path, ...] = ()) -> Po
         remove_index(scratch)
 
 
+def place(top: Path) -> Path:
+    """build/gate of a checkout as git names what lies there: `build` may be a link."""
+    return (top / PLACE).resolve()
+
+
 class Trees:
     """The folder build/gate of a checkout while one gate run has it: a context that sweeps what a killed run left, and
     removes everything at its end. Raises GateError where another run has it."""
 
     def __init__(self, top: Path):
-        self.top, self.folder = top, top / PLACE
+        self.top, self.folder = top, place(top)
         self._lock: int | None = None
 
     def __enter__(self) -> Trees:

@@ -91,7 +91,8 @@ def gates(base: Path, head: Path, slowed: str, runs: int, asked: Asked, tell: ro
           clock: Callable[[], float] = time.monotonic) -> Iterator[LiveRun]:
     """`runs` gates of two programs by time, each with a seed of its own from asked.seed on.
 
-    `slowed`: the names of the cells that hold it are slower in the head on purpose; '' if base and head are alike.
+    `slowed`: the names of the cells that hold it are slower in the head on purpose; '' if base and head are alike. A
+    run that was cut short is given, too; then KeyboardInterrupt is raised, or ToolError where a program ended it.
     """
     with copies([base, head, base]) as (one, two, again):
         for i in range(runs):
@@ -102,6 +103,8 @@ def gates(base: Path, head: Path, slowed: str, runs: int, asked: Asked, tell: ro
             planted = [c for c in run.cells if slowed and slowed in c.key.name and c.verdict != NOT_GATED]
             yield LiveRun(run, clock() - began, planted,
                           [c for c in run.cells if c.verdict == REGRESSION and c not in planted])
+            if found.error:
+                raise ToolError(found.error)
             if not found.complete:
                 raise KeyboardInterrupt
 
@@ -166,6 +169,11 @@ def run_live(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print(summary(found))
         return 130
+    except ToolError:
+        tell.end()
+        if found:
+            print(summary(found), flush=True)
+        raise
     print(summary(found))
     if options.slowed and not any(live.slowed for live in found):
         print("No slowed cell was measured.")

@@ -12,6 +12,7 @@ import subprocess
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from . import processes
 from .model import Key
 
 RANKS = ("main", "whole", "ends", "none")  # what of a workload is asked first
@@ -90,33 +91,16 @@ class Program:
         return self._google_point(cell, window_ms, trials, limit_s)
 
     def _run(self, arguments: list[str], limit_s: float) -> subprocess.CompletedProcess:
-        """One process in a session of its own, whose whole group is killed at the limit; returncode None then."""
+        """One process, which is killed at the limit, returncode None then; what it started ends with it in any case."""
         words = [str(self.path), *arguments]
         try:
-            process = subprocess.Popen(words, cwd=self.cwd, env=self.environment, stdin=subprocess.DEVNULL, text=True,
-                                       errors="replace", stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                       start_new_session=True)
+            with processes.Group(words, self.cwd, self.environment) as group:
+                said = group.said(limit_s)
+                return subprocess.CompletedProcess(words, group.process.returncode if said else None, *(said or ("", "")))
         except OSError as error:
             raise ToolError(f"{self.path}: cannot be run ({error.strerror}).") from None
         except ValueError as error:  # a NUL in an argument
             raise ToolError(f"{self.path}: cannot be run ({error}).") from None
-        try:
-            out, err = process.communicate(timeout=limit_s)
-            return subprocess.CompletedProcess(words, process.returncode, out, err)
-        except subprocess.TimeoutExpired:
-            self._end(process)
-            return subprocess.CompletedProcess(words, None, "", "")
-        except BaseException:
-            self._end(process)
-            raise
-
-    @staticmethod
-    def _end(process: subprocess.Popen) -> None:
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        process.communicate()
 
     def _listed(self, arguments: list[str]) -> str:
         done = self._run(arguments, LISTING_S)

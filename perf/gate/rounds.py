@@ -33,7 +33,8 @@ class Progress(Protocol):
 class Timed(NamedTuple):
     """What a gate by time measured. `complete`: False if it was interrupted; every finished pair is there all the same.
 
-    `plan`: declared before the first pair of `cells`; `notes`: sentences for the verdict's reader.
+    `plan`: declared before the first pair of `cells`; `notes`: sentences for the verdict's reader. `error`: what ended it,
+    as a sentence, where that was a program that cannot be started any more; then it is not complete either.
     """
 
     cells: tuple[Pairs, ...]
@@ -42,6 +43,7 @@ class Timed(NamedTuple):
     complete: bool
     notes: tuple[str, ...]
     plan: Plan
+    error: str = ""
 
 
 class Series:
@@ -303,6 +305,5 @@ def measure(base: Program, head: Program, again: Program, asked: Asked, tell: Pr
     except ToolError as error:
         if not gate.timed:
             raise
-        gate.notes.append(f"It ended early: {error}")
-        return gate.result(False)
+        return gate.result(False)._replace(error=str(error))
     return gate.result(True)

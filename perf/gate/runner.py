@@ -252,6 +252,8 @@ class Run:
             found.notes += came.notes
         found.skipped += came.skipped
         found.measured = found.measured or came.complete or any(cell.base for cell in found.timed)
+        if came.error:
+            raise GateError(came.error)
 
     def verdict(self) -> RunVerdict:
         """The verdict on what was found."""

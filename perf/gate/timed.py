@@ -23,10 +23,11 @@ HEAD_ALONE_SHARE = 0.25  # of the budget, at most, where the head is measured wi
 
 
 class Alone(NamedTuple):
-    """The head's own times, which nothing could be compared with."""
+    """The head's own times, which nothing could be compared with. `error`: as in rounds.Timed."""
 
     skipped: tuple[Skipped, ...]
     complete: bool
+    error: str = ""
 
 
 def program(built: Built) -> Program:
@@ -55,7 +56,7 @@ def alone(head: Built, asked: Asked, why: str, out: Path, progress: Progress) ->
     """One point of each of the head's cells, kept as `out`/points.csv; each cell is skipped, for `why`. Raises GateError,
     OSError."""
     until = time.monotonic() + HEAD_ALONE_SHARE * asked.budget_s
-    rows, skipped, complete = [], [], True
+    rows, skipped, complete, ended = [], [], True, ""
     try:
         own = program(head)
         cells = evenly([cell for cell in own.cells(asked.pattern, asked.threads) if not cell.oversubscribed],
@@ -71,8 +72,10 @@ def alone(head: Built, asked: Asked, why: str, out: Path, progress: Progress) ->
     except KeyboardInterrupt:
         complete = False
     except ToolError as error:
-        raise GateError(str(error)) from error
+        if not rows:
+            raise GateError(str(error)) from error
+        complete, ended = False, str(error)
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([["family", "name", "placement", "ns_per_op", "caveat"], *rows])
     write(out / "points.csv", text.getvalue())
-    return Alone(tuple(skipped), complete)
+    return Alone(tuple(skipped), complete, ended)

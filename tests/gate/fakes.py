@@ -31,8 +31,15 @@ if "--version" in words:
     print("contend 0.0.0")
     sys.exit(0)
 if "--point" in words:
-    if numbers.get("hangs"):
+    with open(here / "points", "ab") as points:
+        points.write(b".")
+        points.flush()
+        done = points.tell()
+    if done > numbers.get("hangs_after", done):
+        (pathlib.Path(os.environ["FAKE_STARTED"]) / str(os.getpid())).write_text("it hangs")
         time.sleep(600)
+    if done == numbers.get("vanishes_after"):
+        pathlib.Path(__file__).unlink()
     ns = numbers["cells"][option("--point")][1]
     print(json.dumps({{"ns_per_op": [ns * numbers.get("slower", 1)]}}))
     sys.exit(0)

@@ -12,7 +12,7 @@ import fakes
 import pytest
 from gate import __main__, outputs, trees
 
-SLOW_BUILD = "echo $$ >../build-started; sleep 600; true"
+SLOW_BUILD = "echo $$ >started.$$; mv started.$$ ../build-started; sleep 600; true"  # both sides: never half a number
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def built_slowly(repository, **more):
     """A gate that is building, and the processes that do."""
     process = fakes.start(repository, "--base", "HEAD", "--build", SLOW_BUILD, "--bench", fakes.BENCH, **more)
     started = repository.path / "build" / "gate" / "build-started"
-    fakes.wait_for(lambda: started.exists() and started.read_text().strip())
+    fakes.wait_for(started.exists)
     return process, int(started.read_text())
 
 
@@ -177,16 +177,44 @@ def test_a_full_disk_is_one_sentence(repository, tmp_path, when):
     assert "build/gate" not in done.stderr.split(told[0])[1] and "cannot access 'build'" in done.stderr
 
 
+def timed_until_it_hangs(repository, folder):
+    """A gate by time whose head hangs in its 13th point, and the process that does."""
+    repository.numbers(fakes.CELLS, hangs_after=12)
+    repository.commit("hangs")
+    folder.mkdir()
+    process = fakes.start(repository, "--base", repository.first, "--exact", "--budget", "1h", *fakes.BOTH,
+                          FAKE_STARTED=str(folder))
+    fakes.wait_for(lambda: len(list(folder.iterdir())) == 3)  # two simulated
+    return process, int(next(path for path in folder.iterdir() if path.read_text() == "it hangs").name)
+
+
 def test_a_signal_while_timing_keeps_the_finished_pairs(repository, tmp_path):
-    repository.numbers(fakes.CELLS, hangs=True)
-    hanging = repository.commit("hangs")
-    process = fakes.start(repository, "--base", repository.first, "--exact", "--budget", "1h", *fakes.BOTH)
-    assert hanging
-    fakes.wait_for(lambda: list((repository.path / "results").glob("gate-*/head/results.json")))
+    process, point = timed_until_it_hangs(repository, tmp_path / "started")
     code, out, err = fakes.end(process, signal.SIGINT)
     told = fakes.newest(repository)
     assert code == 130 and told["complete"] is False, (out, err)
     assert sum("exact" in c for c in told["cells"]) == 3 and repository.strays() == []
+    pairs = [c["pairs"] for c in told["cells"] if "pairs" in c]  # 12 points of the head, of which 3 were the calibration's
+    assert sum(len(one["base"]) for one in pairs) == sum(len(one["head"]) for one in pairs) == 9
+    fakes.wait_for(lambda: gone(point))
+
+
+def test_a_point_ends_with_its_gate_by_kill_9_too(repository, tmp_path):
+    process, point = timed_until_it_hangs(repository, tmp_path / "started")
+    code, _, _ = fakes.end(process, signal.SIGKILL)
+    assert code == -9
+    fakes.wait_for(lambda: gone(point))
+    assert fakes.gate(repository, "--base", "HEAD", *fakes.ARGUMENTS)[0] == 0 and repository.strays() == []
+
+
+def test_a_program_that_is_gone_while_timing_is_exit_2_with_the_pairs(repository):
+    repository.numbers(fakes.CELLS, vanishes_after=12)
+    repository.commit("is gone")
+    code, out, err = fakes.gate(repository, "--base", repository.first, "--exact", "--lens", "time", *fakes.BOTH)
+    told = fakes.newest(repository)
+    assert code == 2 and "my_bench: cannot be run (No such file or directory)." in err.splitlines()[-1], (out, err)
+    assert told["complete"] is False and sum("It ended early" in note for note in told["notes"]) == 1
+    assert sum(len(c["pairs"]["base"]) for c in told["cells"] if "pairs" in c) == 9 and repository.strays() == []
 
 
 def test_a_signal_before_other_schedules_have_answered_proves_nothing(repository, tmp_path):

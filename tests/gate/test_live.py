@@ -148,3 +148,15 @@ def test_control_c_tells_what_was_finished(monkeypatch, capsys):
 
     code, out = gates(monkeypatch, capsys, head={"hook": interrupt})
     assert code == 130 and "live gates: " in out
+
+
+def test_a_program_that_is_gone_is_exit_2_after_the_summary(monkeypatch, capsys):
+    def gone(program, _):
+        if len(program.asked) == 100:
+            raise ToolError("/1/bench: cannot be run (No such file or directory).")
+
+    clock, _ = planted(monkeypatch, {}, {"hook": gone}, {})
+    monkeypatch.setattr(live.gates, "__defaults__", (clock,))
+    assert main(["study", "--live", "a", "b", "--runs", "3", "--budget", "10m", "--quiet"]) == 2
+    said = capsys.readouterr()
+    assert "live gates: " in said.out and said.err == "contend: /1/bench: cannot be run (No such file or directory).\n"

@@ -198,7 +198,8 @@ def test_a_program_that_is_taken_away_ends_it_early_with_what_there_is():
 
     found, _, _ = gate(head_has={"hook": gone})
     assert not found.complete and sum(len(c.base) for c in found.cells) == 88
-    assert "It ended early: /1/bench: cannot be run (No such file or directory)." in found.notes
+    assert found.error == "/1/bench: cannot be run (No such file or directory)."  # and is no interruption
+    assert gate()[0].error == ""
 
     def never(program, _):
         raise ToolError("/1/bench: cannot be run (No such file or directory).")

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "perf/record/cell_record.hpp"
 
@@ -15,7 +16,14 @@ namespace contend::bench {
 std::vector<benchmark::BenchmarkReporter::Run> run_mender::operator()(
     const std::vector<benchmark::BenchmarkReporter::Run>& runs) const {
   auto out = runs;
+  std::erase_if(out, [](const auto& run) {
+    return run.run_type == benchmark::BenchmarkReporter::Run::RT_Aggregate && run.counters.contains(without_number);
+  });
   for (auto& run : out) {
+    if (run.counters.erase(without_number) > 0) {
+      run.error_occurred = true;
+      run.error_message = std::exchange(run.report_label, "");
+    }
     run.run_name.iterations.clear();
     run.run_name.repetitions.clear();
     run.run_name.time_type.clear();

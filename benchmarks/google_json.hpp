@@ -11,8 +11,13 @@
 
 namespace contend::bench {
 
+/// Name of a counter that says of a cell's first repetition that it gave no number; its label says why. It must not be
+/// skipped with an error as later ones are: version 1.7.1 then ends with a null pointer when it sums up the others.
+inline constexpr const char* without_number = "without_number";
+
 /// Mends runs before any reporter sees them: the name is the cell's alone (no /iterations:1/repeats:6/manual_time),
-/// `threads` is the cell's, counters that are no number are left out.
+/// `threads` is the cell's, counters that are no number are left out; a first repetition without a number is an error,
+/// and what was summed up with it is left out.
 class run_mender {
  public:
   explicit run_mender(std::map<std::string, unsigned> threads_of) : threads_of_(std::move(threads_of)) {}

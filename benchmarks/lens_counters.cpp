@@ -196,6 +196,13 @@ void counter_results::add(const trial_result& trial) {
   multiplexed.erase(std::unique(multiplexed.begin(), multiplexed.end()), multiplexed.end());
   if (!multiplexed.empty())
     add_caveat("multiplexed", "scaled by the time that they were on a counter: " + enumerate(multiplexed));
+  if (done == 0) add_caveat("not_counted", "ns_per_op: no operation finished within a trial's window");
+}
+
+void counter_results::add_nothing(const std::string& why) {
+  ++repetitions_;
+  for (auto& [name, one] : record_.metrics) one.samples.resize(repetitions_, nan);
+  add_caveat("not_counted", why);
 }
 
 void counter_results::add_failure(const trial_failure& failure) {

@@ -52,6 +52,8 @@ class counter_results {
 
   /// A finished counter trial is one repetition.
   void add(const trial_result& trial);
+  /// A repetition whose counter trial was not tried, and why.
+  void add_nothing(const std::string& why);
   /// A trial that gave no result; the cell is not tried again.
   void add_failure(const trial_failure& failure);
   void finish();

@@ -30,7 +30,9 @@ class several_reporters final : public benchmark::BenchmarkReporter {
     return true;
   }
   void ReportRuns(const std::vector<Run>& runs) override {
-    const bool only_repetitions = runs.empty() || runs.front().run_type == Run::RT_Iteration;
+    // Of a cell whose first repetition gave no number there are no aggregates.
+    const bool only_repetitions = runs.empty() || (runs.front().run_type == Run::RT_Iteration &&
+                                                   !runs.front().counters.contains(without_number));
     for (auto& one : all_)
       if (!(one.aggregates_only && only_repetitions && runs.size() > 1)) one.to->ReportRuns(runs);
   }
@@ -60,7 +62,10 @@ class repetition {
     const auto throughput = trial(trial_kind::throughput, lens_.asked.window);
     if (!throughput) return std::nullopt;
     const auto ns_per_op = into_.add_throughput(*throughput, lens_.since_last_call());
-    if (!ns_per_op) return give_up("no operation finished within the window");
+    if (!ns_per_op) {
+      if (counts()) counted_->add_nothing("no operation finished within the window, so nothing was counted");
+      return give_up("no operation finished within the window");
+    }
     if (what_.waits) {
       const auto latency = trial(trial_kind::latency, lens_.asked.latency_window);
       if (!latency) return std::nullopt;
@@ -71,7 +76,7 @@ class repetition {
       if (!handoff) return std::nullopt;
       into_.add_handoff(*handoff);
     }
-    if (counted_ != nullptr && !lens_.events->events().empty() && !counted_->failed()) count();
+    if (counts()) count();
     return ns_per_op;
   }
   const std::string& why() const { return why_; }
@@ -85,6 +90,7 @@ class repetition {
     if (failure.caveat != "interrupted") into_.add_failure(failure);
     return std::nullopt;
   }
+  bool counts() const { return counted_ != nullptr && !lens_.events->events().empty() && !counted_->failed(); }
   /// A counter trial that fails costs the cell its events, not its times.
   void count() {
     auto outcome = lens_.trials.run(what_, trial_kind::counters, lens_.asked.window, lens_.events->events());
@@ -134,9 +140,14 @@ std::string run_time_lens(const time_lens& lens, std::vector<cell_results>& resu
                                  [&, tries, events, what = c.what, into = &results[i]](benchmark::State& state) {
                                    repetition one(lens, *into, events, *what);
                                    const auto ns_per_op = one.run();
-                                   if (!ns_per_op) state.SkipWithError(one.why().c_str());
+                                   if (!ns_per_op && *tries == 0) {
+                                     state.SetLabel(one.why());
+                                     state.counters[without_number] = 1;
+                                   } else if (!ns_per_op) {
+                                     state.SkipWithError(one.why().c_str());
+                                   }
                                    for (auto _ : state) {
-                                     state.SetIterationTime(*ns_per_op * 1e-9);
+                                     state.SetIterationTime(ns_per_op.value_or(0) * 1e-9);
                                    }
                                    if (ns_per_op) put_counters(state, into->to_record());
                                    if (ns_per_op && events != nullptr) put_counters(state, events->to_record());

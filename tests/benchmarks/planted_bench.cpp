@@ -18,7 +18,7 @@ struct planted_primitive {
   static constexpr contend::facts facts{.name = "planted", .summary = "goes wrong on purpose"};
 };
 
-enum class fate { fine, deadlock, spins_for_ever, crashes, throws, wrong_result, idle };
+enum class fate { fine, deadlock, spins_for_ever, crashes, throws, wrong_result, idle, moody };
 
 constexpr std::string_view name_of(fate what) {
   switch (what) {
@@ -36,6 +36,8 @@ constexpr std::string_view name_of(fate what) {
       return "wrong";
     case fate::idle:
       return "idle";
+    case fate::moody:
+      return "moody";
   }
   return "";
 }
@@ -60,7 +62,7 @@ struct planted {
   template <class>
   class state {
    public:
-    state(const params&, unsigned) {}
+    state(const params&, unsigned) : works_(what != fate::moody || trials_++ % 3 != 0) {}
     template <class Probe>
     step_result step(Probe& probe, unsigned) {
       probe.wait([] {});
@@ -70,7 +72,7 @@ struct planted {
         while (never_.load() == 0) platform::relax();
       if (what == fate::crashes) std::raise(SIGSEGV);
       if (what == fate::throws) throw std::runtime_error("out of planted things");
-      if (what == fate::idle) {
+      if (what == fate::idle || !works_) {
         std::this_thread::sleep_for(std::chrono::milliseconds(1));
         return {0, 1};
       }
@@ -83,6 +85,8 @@ struct planted {
 
    private:
     std::atomic<std::uint32_t> never_{0};
+    static inline unsigned trials_ = 0;
+    const bool works_;  ///< the moody one's first trial does nothing, the next two do, and so on
   };
 };
 
@@ -94,6 +98,7 @@ void add_planted(matrix& all) {
   all.add<planted<fate::throws>>(type_list<planted_primitive>{});
   all.add<planted<fate::wrong_result>>(type_list<planted_primitive>{});
   all.add<planted<fate::idle>>(type_list<planted_primitive>{});
+  all.add<planted<fate::moody>>(type_list<planted_primitive>{});
 }
 
 }  // namespace

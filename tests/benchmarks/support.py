@@ -11,12 +11,19 @@ CONTEND = BUILD / "bin" / "contend"
 PLANTED = BUILD / "tests" / "benchmarks" / "planted_bench"
 TOY = BUILD / "tests" / "benchmarks" / "toy_bench"
 
-# The shortest run that is one: two repetitions of milliseconds.
-SHORT = ["--repetitions", "2", "--window-ms", "3", "--latency-window-ms", "2", "--no-history", "--quiet"]
+WINDOWS = 3, 30, 300, 3000  # ms; see until()
+
+
+def short(window_ms, repetitions=2):
+    """The words of a short run."""
+    return ["--repetitions", repetitions, "--window-ms", window_ms, "--latency-window-ms", window_ms, "--no-history", "--quiet"]
+
+
+SHORT = short(3)  # for tests that need no number: on a busy machine the threads may have no processor so long
 QUIET = ["--no-report", "--no-history", "--quiet"]
 
 
-def run(*words, cwd=None, env=None, program=CONTEND, timeout=240, **more):
+def run(*words, cwd=None, env=None, program=CONTEND, timeout=500, **more):
     """Runs a program; returns CompletedProcess with text output. Never raises on a bad exit."""
     return subprocess.run([str(program), *(w if isinstance(w, bytes) else str(w) for w in words)], cwd=cwd, timeout=timeout, capture_output=True, text=True,
                           env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL, **more)
@@ -25,6 +32,22 @@ def run(*words, cwd=None, env=None, program=CONTEND, timeout=240, **more):
 def record_of(results):
     """The newest record under a results directory."""
     return json.loads((pathlib.Path(results) / "latest" / "results.json").read_text())
+
+
+def until(enough, attempt, ways=WINDOWS):
+    """attempt(way) for the first of the ways of which enough() is true; the last one's where there is none."""
+    for way in ways:
+        got = attempt(way)
+        if enough(got):
+            break
+    return got
+
+
+def measured(results, *words, enough=lambda record: True, **more):
+    """A short run with the least of the windows in which something was measured, and enough(record). Returns what run()
+    returns, which is not zero or not enough where no window sufficed."""
+    return until(lambda done: done.returncode == 0 and enough(record_of(results)),
+                 lambda window: run(*words, "--results", results, *short(window), **more))
 
 
 def cells_of(record, lens="time"):

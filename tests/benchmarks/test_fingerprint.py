@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import pytest
-from support import PLANTED, SHORT, SOURCE, record_of, run
+from support import PLANTED, SOURCE, cells_of, measured, record_of, run
 
 sys.path[:0] = [str(SOURCE), str(SOURCE / "perf")]
 SCRIPT = SOURCE / "cmake" / "fingerprints" / "write.cmake"
@@ -140,8 +140,8 @@ contend_fingerprints(main mine.hpp)
 def test_the_list_and_the_record_say_the_same(tmp_path):
     listed = {name: print_ for entry in json.loads(run("list", "--json").stdout)
               for name, print_ in entry["fingerprints"].items()}
-    done = run("bench", "--filter", "^(increment|critical_section)/.*/threads:1$", "--primitive", "padded_64,mcs", "--threads", "1",
-               "--lens", "time", "--no-report", "--results", tmp_path, *SHORT)
+    done = measured(tmp_path, "bench", "--filter", "^(increment|critical_section)/.*/threads:1$", "--primitive", "padded_64,mcs",
+                    "--threads", "1", "--lens", "time", "--no-report")
     assert done.returncode == 0, done.stderr
     record = record_of(tmp_path)
     named = {one["workload"]: one for one in record["workloads"]}
@@ -151,8 +151,7 @@ def test_the_list_and_the_record_say_the_same(tmp_path):
 
 
 def test_a_program_s_own_workloads_have_one(tmp_path):
-    done = run("--workload", "fine", "--threads", "1", "--lens", "time", "--no-report", "--results", tmp_path, *SHORT,
-               program=PLANTED)
+    done = measured(tmp_path, "--workload", "fine", "--threads", "1", "--lens", "time", "--no-report", program=PLANTED)
     assert done.returncode == 0, done.stderr
     (fine,) = (one for one in record_of(tmp_path)["workloads"] if one["workload"] == "fine")
     source = "tests/benchmarks/planted_bench.cpp"
@@ -162,17 +161,18 @@ def test_a_program_s_own_workloads_have_one(tmp_path):
 def test_a_comparison_says_that_the_benchmark_changed(tmp_path):
     from gate import pairs
 
-    done = run("bench", "--filter", "^(increment/padded_64|critical_section/mcs)/.*threads:1$", "--threads", "1", "--lens", "time",
-               "--no-report", "--results", tmp_path, *SHORT)
+    done = measured(tmp_path, "bench", "--filter", "^(increment/padded_64|critical_section/mcs)/.*threads:1$", "--threads", "1",
+                    "--lens", "time", "--no-report",
+                    enough=lambda record: all(c["metrics"]["throughput"]["value"] for c in cells_of(record)))
     assert done.returncode == 0, done.stderr
     record = record_of(tmp_path)
     for one in record["workloads"]:
         if one["workload"] == "increment":
             one["fingerprint"] = "0123456789abcdef"
     (tmp_path / "other.json").write_text(json.dumps(record))
-    measured = pairs.compare(tmp_path / "latest", tmp_path / "other.json")
-    changed = [one for one in measured.skipped if one.reason == "benchmark_changed"]
+    compared = pairs.compare(tmp_path / "latest", tmp_path / "other.json")
+    changed = [one for one in compared.skipped if one.reason == "benchmark_changed"]
     assert changed and {one.key.name.split("/")[0] for one in changed} == {"increment"}
     assert "The source of increment differs" in changed[0].detail
-    assert any(cell.key.name.startswith("critical_section/") for cell in measured.cells)
-    assert not any("sources were" in note for note in measured.notes)
+    assert any(cell.key.name.startswith("critical_section/") for cell in compared.cells)
+    assert not any("sources were" in note for note in compared.notes)

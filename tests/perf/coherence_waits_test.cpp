@@ -312,7 +312,6 @@ TEST(clocks, are_virtual_and_start_alike) {
 
 TEST(sleeping, takes_its_time_to_the_picosecond) {
   picoseconds by_thread = 0, by_nanosleep = 0, by_usleep = 0, by_yield = 0;
-  const auto real = std::chrono::steady_clock::now();
   simulate(1, [&](unsigned) {
     const timespec length{0, 1'000'000};
     const picoseconds a = cost_of([] { std::this_thread::sleep_for(1ms); });
@@ -327,7 +326,6 @@ TEST(sleeping, takes_its_time_to_the_picosecond) {
   EXPECT_EQ(by_nanosleep, millisecond);
   EXPECT_EQ(by_usleep, 3'000 * millisecond);
   EXPECT_EQ(by_yield, m.system_call);
-  EXPECT_LT(std::chrono::steady_clock::now() - real, 3s) << "nobody slept";
 }
 
 TEST(threads, starting_one_in_a_simulated_thread_is_refused_in_a_sentence) {

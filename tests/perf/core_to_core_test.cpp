@@ -10,6 +10,7 @@
 #include <cmath>
 #include <set>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace contend::host {
@@ -34,20 +35,25 @@ void expect_well_formed(const latency_matrix& matrix) {
 
 TEST(core_to_core, measures_every_pair_of_this_machine) {
   SKIP_ON_ONE_PROCESSOR();
-  latency_matrix matrix;
-  for (int attempt = 0; attempt < 10; ++attempt) {  // a loaded machine may leave a pair no quiet moment
-    matrix = measure_core_to_core(available());
-    if (matrix.absent_pairs == 0) break;
+  const std::size_t n = available().size();
+  std::set<std::pair<std::size_t, std::size_t>> measured;
+  // A loaded machine may leave a pair no quiet moment: every pair is measured once, whenever that is.
+  for (int attempt = 0; attempt < 60 && measured.size() < n * (n - 1) / 2; ++attempt) {
+    const latency_matrix matrix = measure_core_to_core(available());
+    expect_well_formed(matrix);
+    ASSERT_EQ(matrix.cpus, available());
+    std::size_t absent = 0;
+    for (std::size_t a = 0; a < n; ++a)
+      for (std::size_t b = 0; b < a; ++b) {
+        absent += !matrix.ns[a][b];
+        if (!matrix.ns[a][b]) continue;
+        measured.emplace(a, b);
+        EXPECT_TRUE(std::isfinite(*matrix.ns[a][b]));
+        EXPECT_GT(*matrix.ns[a][b], 0.5) << "faster than a processor's own store buffer";
+      }
+    EXPECT_EQ(matrix.absent_pairs, absent);
   }
-  expect_well_formed(matrix);
-  EXPECT_EQ(matrix.cpus, available());
-  EXPECT_EQ(matrix.absent_pairs, 0U);
-  for (std::size_t a = 0; a < matrix.cpus.size(); ++a)
-    for (std::size_t b = 0; b < a; ++b) {
-      ASSERT_TRUE(matrix.ns[a][b]);
-      EXPECT_TRUE(std::isfinite(*matrix.ns[a][b]));
-      EXPECT_GT(*matrix.ns[a][b], 0.5) << "faster than a processor's own store buffer";
-    }
+  EXPECT_EQ(measured.size(), n * (n - 1) / 2);
 }
 
 TEST(core_to_core, one_processor_or_none_is_the_empty_matrix) {

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <latch>
 #include <thread>
@@ -88,29 +89,36 @@ TEST_P(exact, voluntary_switches_of_each_thread) {
   const std::array events{software("voluntary_switches", origin::voluntary_switches),
                           software("involuntary_switches", origin::involuntary_switches),
                           software("context_switches", origin::context_switches)};
-  std::vector<std::array<double, 3>> counted(GetParam());
-  std::latch together(GetParam());
-  std::vector<std::thread> team;
-  for (unsigned t = 0; t < GetParam(); ++t)
-    team.emplace_back([&, t] {
-      thread_counters counters(events);
-      together.arrive_and_wait();
-      counters.begin();
-      for (unsigned i = 0; i < 50 + t; ++i) ::poll(nullptr, 0, 1);  // sleeps: one switch, and the thread's own will
-      counters.end();
-      const auto read = counters.readings();
-      for (std::size_t i = 0; i < 3; ++i) counted[t][i] = read.at(i).value.value_or(-1);
-    });
-  for (auto& one : team) one.join();
-  for (unsigned t = 0; t < GetParam(); ++t) {
+  std::vector<bool> all_counted(GetParam());
+  // A thread that loses its processor on the way to sleep may find its timer over and not sleep: one switch too few.
+  for (int attempt = 0; attempt < 100 && std::count(all_counted.begin(), all_counted.end(), false) > 0; ++attempt) {
+    std::vector<std::array<double, 3>> counted(GetParam());
+    std::latch together(GetParam());
+    std::vector<std::thread> team;
+    for (unsigned t = 0; t < GetParam(); ++t)
+      team.emplace_back([&, t] {
+        thread_counters counters(events);
+        together.arrive_and_wait();
+        counters.begin();
+        for (unsigned i = 0; i < 50 + t; ++i) ::poll(nullptr, 0, 1);  // sleeps: one switch, and the thread's own will
+        counters.end();
+        const auto read = counters.readings();
+        for (std::size_t i = 0; i < 3; ++i) counted[t][i] = read.at(i).value.value_or(-1);
+      });
+    for (auto& one : team) one.join();
+    for (unsigned t = 0; t < GetParam(); ++t) {
 #if defined(CONTEND_THREAD_SANITIZER)  // its runtime makes threads wait for each other now and then
-    EXPECT_GE(counted[t][0], 50 + t) << "thread " << t;
+      if (counted[t][0] >= 50 + t) all_counted[t] = true;
 #else
-    EXPECT_EQ(counted[t][0], 50 + t) << "thread " << t;
+      if (counted[t][0] == 50 + t) all_counted[t] = true;
+      EXPECT_LE(counted[t][0], 50 + t) << "thread " << t;
 #endif
-    EXPECT_GE(counted[t][1], 0);
-    EXPECT_EQ(counted[t][2], counted[t][0] + counted[t][1]);
+      EXPECT_GE(counted[t][0], 0);
+      EXPECT_GE(counted[t][1], 0);
+      EXPECT_EQ(counted[t][2], counted[t][0] + counted[t][1]);
+    }
   }
+  for (unsigned t = 0; t < GetParam(); ++t) EXPECT_TRUE(all_counted[t]) << "thread " << t << " slept " << 50 + t << " times";
 }
 
 }  // namespace

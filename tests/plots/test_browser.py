@@ -2,7 +2,6 @@
 """The report in a real browser: quiet, offline, all figures visible, sortable, and readable without JavaScript."""
 import json
 import re
-import time
 
 import pytest
 import webdriver
@@ -140,12 +139,7 @@ def test_the_json_download_is_unpacked(page, small):
       };
       HTMLAnchorElement.prototype.click = function () { window.name_made = this.download; };
       document.querySelector('#json').dispatchEvent(new MouseEvent('click', {cancelable: true}));""")
-    for _ in range(100):
-        text = page.run("return window.made")
-        if text:
-            break
-        time.sleep(0.05)
-    assert json.loads(text) == small
+    assert json.loads(page.wait_for("return window.made")) == small
     assert page.run("return window.name_made").endswith(".json")
 
 
@@ -213,11 +207,7 @@ def test_the_csv_download_is_unpacked(with_events, counted):
       };
       HTMLAnchorElement.prototype.click = function () { window.name_made = this.download; };
       document.querySelector('#csv').dispatchEvent(new MouseEvent('click', {cancelable: true}));""")
-    for _ in range(100):
-        text = with_events.run("return window.made")
-        if text:
-            break
-        time.sleep(0.05)
+    text = with_events.wait_for("return window.made")
     assert text.startswith("lens,family,workload") and "modified_line_hit_per_op [1]" in text
     assert with_events.run("return window.name_made").endswith(".csv")
 

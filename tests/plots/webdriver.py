@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import tempfile
+import time
 import urllib.error
 import urllib.request
 
@@ -98,6 +99,15 @@ class Browser:
     def log(self, kind):
         """Entries of a log since it was last asked for: 'browser' (the console) or 'performance' (DevTools events)."""
         return self.ask("POST", "/se/log", {"type": kind})
+
+    def wait_for(self, script):
+        """What the script returns, asked for until it is true; TimeoutError after a minute."""
+        deadline = time.monotonic() + 60
+        while not (got := self.run(script)):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"for a minute this returned {got!r}: {script}")
+            time.sleep(0.02)
+        return got
 
     def requests(self):
         """Addresses that the page asked for since this was last called."""

@@ -31,8 +31,8 @@ class several_reporters final : public benchmark::BenchmarkReporter {
   }
   void ReportRuns(const std::vector<Run>& runs) override {
     // Of a cell whose first repetition gave no number there are no aggregates.
-    const bool only_repetitions = runs.empty() || (runs.front().run_type == Run::RT_Iteration &&
-                                                   !runs.front().counters.contains(without_number));
+    const bool only_repetitions =
+        runs.empty() || (runs.front().run_type == Run::RT_Iteration && !runs.front().counters.contains(without_number));
     for (auto& one : all_)
       if (!(one.aggregates_only && only_repetitions && runs.size() > 1)) one.to->ReportRuns(runs);
   }

@@ -56,7 +56,8 @@ TEST(counter_trial, known_faults_and_switches_per_operation_are_read_exactly) {
         EXPECT_EQ(*t.counts[3].value, *t.counts[1].value + *t.counts[2].value);
         EXPECT_LE(t.metered, t.done);
         // Where a thread loses its processor on the way to sleep, its timer may be over before it gets there.
-        if (t.metered > 0 && (*t.counts[1].value == metered || (!exact && *t.counts[1].value > metered))) slept[i] = true;
+        if (t.metered > 0 && (*t.counts[1].value == metered || (!exact && *t.counts[1].value > metered)))
+          slept[i] = true;
       }
     }
     EXPECT_EQ(std::count(slept.begin(), slept.end(), false), 0)

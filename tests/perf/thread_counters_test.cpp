@@ -118,7 +118,8 @@ TEST_P(exact, voluntary_switches_of_each_thread) {
       EXPECT_EQ(counted[t][2], counted[t][0] + counted[t][1]);
     }
   }
-  for (unsigned t = 0; t < GetParam(); ++t) EXPECT_TRUE(all_counted[t]) << "thread " << t << " slept " << 50 + t << " times";
+  for (unsigned t = 0; t < GetParam(); ++t)
+    EXPECT_TRUE(all_counted[t]) << "thread " << t << " slept " << 50 + t << " times";
 }
 
 }  // namespace

@@ -14,9 +14,10 @@ TOY = BUILD / "tests" / "benchmarks" / "toy_bench"
 WINDOWS = 3, 30, 300, 3000  # ms; see until()
 
 
-def short(window_ms, repetitions=2):
-    """The words of a short run."""
-    return ["--repetitions", repetitions, "--window-ms", window_ms, "--latency-window-ms", window_ms, "--no-history", "--quiet"]
+def short(window_ms, repetitions=2, limit_s=60):
+    """The words of a short run; what does not hang stays below the limit."""
+    return ["--repetitions", repetitions, "--window-ms", window_ms, "--latency-window-ms", window_ms, "--cell-limit", limit_s,
+            "--no-history", "--quiet"]
 
 
 SHORT = short(3)  # for tests that need no number: on a busy machine the threads may have no processor so long

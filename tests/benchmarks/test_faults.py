@@ -24,8 +24,8 @@ def faulty(results, chosen):
     (what run() returns, {workload: cell})."""
     def attempt(way):
         window, limit = way
-        done = run("--results", results, "--no-report", *short(window), "--threads", "2", "--cell-limit", limit, "--filter",
-                   chosen, program=PLANTED)
+        done = run("--results", results, "--no-report", *short(window, limit_s=limit), "--threads", "2", "--filter", chosen,
+                   program=PLANTED)
         return done, {c["workload"]: c for c in cells_of(record_of(results))}
 
     def undisturbed(found):

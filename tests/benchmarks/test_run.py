@@ -8,7 +8,7 @@ import subprocess
 import jsonschema
 import pytest
 
-from support import SOURCE, TOY, cells_of, measured, record_of, run
+from support import SOURCE, TOY, cells_of, measured, record_of, run, short
 
 FAMILIES = {"apparatus", "lock", "rwlock", "atomic", "fence", "metrics", "queue", "rcu", "counter"}
 
@@ -17,8 +17,7 @@ FAMILIES = {"apparatus", "lock", "rwlock", "atomic", "fence", "metrics", "queue"
 def quick(tmp_path_factory):
     """Every cell of the quick profile, for a millisecond each."""
     results = tmp_path_factory.mktemp("quick")
-    done = run("bench", "--results", results, "--repetitions", "1", "--window-ms", "1", "--latency-window-ms", "1",
-               "--quiet", "--no-report", timeout=1500)
+    done = run("bench", "--results", results, *short(1, 1), "--no-report", timeout=1500)
     assert done.returncode == 0, done.stdout + done.stderr
     return results, record_of(results), done
 

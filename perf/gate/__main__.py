@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import traceback
 from pathlib import Path
 
 from . import live_options
@@ -96,8 +97,19 @@ def fail(sentence: str) -> int:
 
 
 def main(words: list[str] | None = None) -> int:
-    """The command line; returns the exit code."""
+    """The command line; returns the exit code. What nobody thought of is 2, for Python's own 1 would be a regression."""
     words = sys.argv[1:] if words is None else words
+    try:
+        return asked(words)
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        traceback.print_exc()
+        return fail(f"a fault of contend's own ({type(error).__name__}: {error}); nothing is known of a regression.")
+
+
+def asked(words: list[str]) -> int:
+    """What the words ask for; the exit code."""
     if words[:1] == ["golden"]:  # needs nothing but the standard library and NumPy
         from . import golden_verb
 

@@ -10,7 +10,7 @@ from .model import ACCEPTED, REGRESSION, Accepted, CellVerdict
 
 TRAILER = "Accept-Regression"
 GRAMMAR = f"{TRAILER}: CELL-REGEX LIMIT [time|coherence]: REASON"
-LOG_FORMAT = "--format=%x1e%H%x1f%(trailers:only,unfold)%x1f%B"  # of git log, as read() wants it
+LOG_FORMAT = "--format=%x00%H%x00%(trailers:only,unfold)%x00%B"  # of git log, as read() wants it; no message has a NUL
 LENSES = ("time", "coherence")
 _VALUE = re.compile(r"(?P<pattern>\S+)\s+(?P<limit>\S+?)(?:\s+(?P<lens>\S+?))?\s*:\s+(?P<reason>\S.*)", re.S)
 
@@ -52,10 +52,10 @@ def read(log: str) -> Trailers:
     """The trailers in what git log printed with LOG_FORMAT."""
     accepted: list[Accepted] = []
     notes: list[str] = []
-    for entry in log.split("\x1e")[1:]:
-        commit, trailers, message = entry.split("\x1f", 2)
+    parts = iter(log.split("\0")[1:])
+    for commit, trailers, message in zip(parts, parts, parts):
         where = f"Commit {commit[:10]}"
-        values = [line.partition(":")[2] for line in trailers.splitlines()
+        values = [line.partition(":")[2] for line in trailers.split("\n")  # splitlines() also splits at \x1e
                   if line.partition(":")[0].strip().lower() == TRAILER.lower()]
         for value in values:
             try:

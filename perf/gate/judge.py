@@ -9,13 +9,12 @@ import numpy as np
 
 from . import accepted, exact
 from .design import POWER, SLOW, Decision, Plan, PlanError, decide, detectable, excluded
-from .model import (ACCEPTED, EXIT, FAILED, IMPROVEMENT, INCONCLUSIVE, INVALID, NOT_GATED, NOTHING, OK, PASS, REASONS, REGRESSION,
+from .model import (ACCEPTED, EXIT, FAILED, FAULTS, IMPROVEMENT, INCONCLUSIVE, INVALID, NOT_GATED, NOTHING, OK, PASS, REASONS, REGRESSION,
                     VERDICTS, CellVerdict, Control, Measured, Pairs, RunVerdict, Skipped)
 from .statistics import holm, interval, one_way, p_greater
 
 LEAST_PAIRS = 5  # below it nothing is said about noise
 MOST_FAILED = 0.2  # share of pairs that a base may fail in before the cell is not gated
-BASE_FAULTS = ("timeout", "crashed", "check_failed")
 
 
 def judge(measured: Measured, plan: Plan, with_detectable: bool = True) -> RunVerdict:
@@ -90,7 +89,7 @@ def _without_numbers(cell: Pairs, plan: Plan) -> CellVerdict | None:
     why = [caveat for side, caveat in (cell.failed.get(i, ("base", "")) for i in missing) if side in ("base", "both")]
     if cell.base and len(missing) <= MOST_FAILED * len(cell.base):
         return None
-    reason = next((w for w in why if w in BASE_FAULTS), "not_measurable" if cell.base else "too_few_pairs")
+    reason = next((w for w in why if w in FAULTS), "not_measurable" if cell.base else "too_few_pairs")
     detail = f"The base failed in {len(missing)} of {len(cell.base)} pairs." if cell.base else ""
     return _skipped(Skipped(cell.key, reason, detail))
 

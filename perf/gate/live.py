@@ -157,7 +157,7 @@ def run_record(options: argparse.Namespace) -> int:
 
 def run_live(options: argparse.Namespace) -> int:
     """Runs gates and tells them. 1 if a slowed cell ever passed, or if more runs than --most-red had a false regression;
-    3 if no slowed cell was measured. Raises ToolError."""
+    3 if no run compared a cell, or no slowed one was measured. Raises ToolError."""
     base, head = (path.absolute() for path in options.live)
     found: list[LiveRun] = []
     tell = Progress(options.quiet)
@@ -175,6 +175,9 @@ def run_live(options: argparse.Namespace) -> int:
             print(summary(found), flush=True)
         raise
     print(summary(found))
+    if all(cell.verdict == NOT_GATED for live in found for cell in live.verdict.cells):
+        print("Nothing was compared in any of them.")
+        return 3
     if options.slowed and not any(live.slowed for live in found):
         print("No slowed cell was measured.")
         return 3

@@ -16,13 +16,20 @@ def _read(path: str) -> str:
         return ""
 
 
+def _governor() -> str | None:
+    """Distinct ones of all processors, as a run record joins them."""
+    paths = Path("/sys/devices/system/cpu").glob("cpu[0-9]*/cpufreq/scaling_governor")
+    return " + ".join(sorted({word for path in paths if (word := _read(str(path)).strip())})) or None
+
+
 def environment() -> dict[str, Any]:
-    """Groups as in a run record's environment block."""
+    """Groups as in a run record's environment block. Where they can be known from here, the values are equal to its own;
+    `hypervisor` is the vendor of the machine instead of the hypervisor, which only a program can ask for."""
     cpu = _read("/proc/cpuinfo")
-    model = re.search(r"^model name\s*: *(.+)$", cpu, re.M)
+    models = dict.fromkeys(re.findall(r"^model name\s*: *(.+)$", cpu, re.M))
     load = _read("/proc/loadavg").split()
     vm = "hypervisor" in cpu.split()
-    return {"cpu": {"model": model[1] if model else None},
+    return {"cpu": {"model": " + ".join(models) or None, "governor": _governor()},
             "topology": {"available_cpus": sorted(os.sched_getaffinity(0))},
             "system": {"kernel": platform.release(),
                        "hypervisor": (_read("/sys/class/dmi/id/sys_vendor").strip() or "yes") if vm else None},

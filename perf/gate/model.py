@@ -29,6 +29,8 @@ REASONS = {
     "too_few_pairs": "Fewer pairs than the first stage needs. Raise the budget or gate fewer cells.",
 }
 
+FAULTS = ("timeout", "crashed", "check_failed")  # caveats of a cell that did not come to a number
+
 FAILED = 100.0  # ln(head / base) of a pair in which only the head failed: slower than any number; e**100 is no ratio
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 LENSES = ("coherence", "time")
 _UNITS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 MOST_THREADS = 128
+MACHINE = "zen4"  # that is simulated
 
 ABOUT = """Builds BASE and the working tree with the same flags, runs both in turn, and says whether contention got worse.
 BASE is where HEAD left REF (--exact: REF itself). Uncommitted changes belong to the head."""
@@ -107,8 +108,8 @@ def add(parser: argparse.ArgumentParser) -> None:
                         help="a timed cell passes only if this is excluded (default 10%%)")
     parser.add_argument("--budget", type=duration, default=600.0, metavar="TIME",
                         help="for the timed pairs, such as 10m; builds and the simulation come on top (default 10m)")
-    parser.add_argument("--machine", default="zen4", metavar="NAME",
-                        help="to simulate: zen4, spr-2s, local, or a file *.json (default zen4)")
+    parser.add_argument("--machine", default=MACHINE, metavar="NAME",
+                        help=f"to simulate: zen4, spr-2s, local, or a file *.json (default {MACHINE})")
     parser.add_argument("--seed", type=seed, default=None, metavar="N", help="of the choice of cells and the order of pairs (default: drawn, and told)")
     parser.add_argument("--build", metavar="CMD", help="for another project: what sh runs in each tree to build it")
     parser.add_argument("--bench", type=inside, metavar="PATH",

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from plots import load
 from plots.load import RecordError
 from plots.record import COHERENCE, TIME, Cell, Record
 
-from .exact import JUDGED
-from .model import Exact, Key, Measured, Pairs, Side, Skipped
+from history.figures import bare
 
-FAULTS = ("timeout", "crashed", "check_failed")
+from .exact import JUDGED
+from .model import FAULTS, Exact, Key, Measured, Pairs, Side, Skipped
+
 METRIC = "ns_per_op"
 
 
@@ -153,20 +153,13 @@ def _changed(base: Cell, head: Cell, records: list[Record]) -> str:
     return "What counts as one operation differs." if operations[0] != operations[1] else ""
 
 
-def _bare(value: Any) -> Any:
-    """A machine description without what is no figure: where its figures are from."""
-    if isinstance(value, dict):
-        return {k: _bare(v) for k, v in value.items() if k not in ("source", "about")}
-    return value
-
-
 def _not_comparable(base: Record, head: Record) -> str:
     """Why simulated cells of two records are not comparable; '' if they are."""
     one, two = (record.raw["environment"].get("simulation") or {} for record in (base, head))
     differ = [word for key, word in (("model_version", "version of the model"), ("line_size", "line size"),
                                      ("seed", "seed"), ("weak", "memory order"), ("compiler", "compiler"))
               if one.get(key) != two.get(key)]
-    if _bare(one.get("machine")) != _bare(two.get("machine")):
+    if bare(one.get("machine")) != bare(two.get("machine")):
         differ.insert(0, "machine description")
     return f"Differs: {', '.join(differ)}." if differ else ""
 

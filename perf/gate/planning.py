@@ -24,13 +24,9 @@ def built_before(top: Path, recipe: builds.Recipe) -> Path | None:
 
 def text(program: Path, lenses: tuple[str, ...] | None, question: simulated.Question, asked: choice.Asked) -> str:
     """What a gate would do, by a program that stands for both sides. Raises GateError."""
-    simulates = program.with_name(program.name + builds.TWIN).is_file()
-    if lenses is None:
-        lenses = ("coherence", "time") if simulates else ("time",)
+    lenses = simulated.lenses(lenses, program.with_name(program.name + builds.TWIN).is_file(), program)
     lines = [f"Asked was {program}, as it was built last, for base and head.", ""]
     if "coherence" in lenses:
-        if not simulates:
-            raise GateError(f"--lens: {program} has no simulated twin beside it, which contend_add_bench makes.")
         lines += [_simulated(program, question), ""]
     if "time" in lenses:
         try:

@@ -164,7 +164,7 @@ class Program:
 
     def _google_point(self, cell: Cell, window_ms: float, trials: int, limit_s: float) -> Point:
         for _ in range(2):
-            done = self._run([f"--benchmark_filter=^{_escaped(cell.key.name)}$", f"--benchmark_repetitions={trials}",
+            done = self._run([f"--benchmark_filter=^{escaped(cell.key.name)}$", f"--benchmark_repetitions={trials}",
                               f"--benchmark_min_time={self._min_time.format(f'{window_ms / 1000:g}')}",
                               "--benchmark_format=json", "--benchmark_report_aggregates_only=false",
                               "--benchmark_display_aggregates_only=false"], trials * window_ms / 1000 + limit_s)
@@ -224,6 +224,6 @@ def _why(done: subprocess.CompletedProcess) -> str:
     return f"exit {done.returncode}{': ' + lines[-1][:200].rstrip('.') if lines else ''}"
 
 
-def _escaped(name: str) -> str:
+def escaped(name: str) -> str:
     """A name as a regular expression of any dialect: POSIX leaves a backslash before other characters undefined."""
     return re.sub(r"([.^$*+?()\[\]{}|\\])", r"\\\1", name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import zlib
 from pathlib import Path
 from typing import Callable, NamedTuple
 
@@ -62,7 +63,7 @@ def read(path: Path) -> Recording:
     try:
         with gzip.open(path, "rt", encoding="utf-8", newline="") as text:
             rows = list(csv.reader(text))
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, EOFError, UnicodeDecodeError, csv.Error, zlib.error) as error:
         raise RecordingError(f"{path}: cannot be read as gzipped CSV ({error}).") from error
     if not rows or tuple(rows[0]) != COLUMNS:
         raise RecordingError(f"{path}: line 1 is not '{','.join(COLUMNS)}'.")

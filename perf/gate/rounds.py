@@ -10,7 +10,7 @@ from typing import Callable, NamedTuple, Protocol
 from . import judge
 from .choice import Asked, control_count, evenly, fitting, match
 from .design import FAST, OPEN, SLOW, Decision, Plan
-from .model import INVALID, Key, Measured, Pairs, Side, Skipped
+from .model import FAULTS, INVALID, Key, Measured, Pairs, Side, Skipped
 from .points import Cell, Point, Program, ToolError
 
 CALIBRATION_SHARE = 0.1  # of the budget, at most, goes into learning what a pair takes
@@ -152,8 +152,10 @@ class Gate:
         until = self.clock() + CALIBRATION_SHARE * self.asked.budget_s
         broken: dict[Key, Point] = {}
         for cell in self.rng.sample(order, len(order)):
-            if len(self.cost) >= CALIBRATION_LEAST and self.clock() > until:
+            done = len(self.cost) + len(broken)
+            if done >= CALIBRATION_LEAST and self.clock() > until:
                 break
+            self.tell.step(f"calibration: {done} of {len(order)} cells")
             began = self.clock()
             point = self.base.point(cell, self.asked.window_ms, self.asked.trials, self.asked.limit_s)
             took = self.clock() - began
@@ -166,9 +168,8 @@ class Gate:
             began = self.clock()
             self.head.point(cell, self.asked.window_ms, self.asked.trials, self.limit[cell.key])
             self.cost[cell.key] = took + self.clock() - began
-            self.tell.step(f"calibration: {len(self.cost)} of {len(order)} cells")
         for key, point in broken.items():
-            reason = point.caveat if point.caveat in judge.BASE_FAULTS else "not_measurable"
+            reason = point.caveat if point.caveat in FAULTS else "not_measurable"
             self.skipped.append(Skipped(key, reason, f"In the base, twice: {point.sentence}."))
         return self.comparable([cell for cell in order if cell.key not in broken])
 

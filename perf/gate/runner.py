@@ -212,12 +212,7 @@ class Run:
 
     def _measure(self, built: list[builds.Built], place: trees.Trees, out: Path) -> None:
         """Asks each lens. Raises GateError."""
-        lenses = self.options.lens
-        simulates = all(one.simulates for one in built)
-        if lenses is None:
-            lenses = ("coherence", "time") if simulates else ("time",)
-        elif "coherence" in lenses and not simulates:
-            raise GateError(f"--lens: {self.recipe.bench} has no simulated twin beside it, which contend_add_bench makes.")
+        lenses = simulated.lenses(self.options.lens, all(one.simulates for one in built), self.recipe.bench)
         if "time" in lenses:  # asked first, so that nothing is measured and lost
             why = timed.refusal(built[-1], asked_by_time(self.options))
             if why:

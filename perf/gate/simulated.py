@@ -17,11 +17,11 @@ from plots.record import Record
 
 from . import builds, exact, pairs, processes
 from .model import Exact, Skipped
+from .points import escaped
 from .progress import Progress, in_words
 from .trees import GateError, environment
 
 THREADS = (1, 2, 4, 16, 64)  # few enough for two sides in a minute on four processors
-MACHINE = "zen4"
 NONE_LEFT = "no cell is left to simulate"  # what the program says where the choice leaves nothing
 SCHEDULES = 10  # other ones, at least, for cells that differ in the first
 LONGEST_CELL_S = 60  # by a real clock, so it must be far from what any cell takes
@@ -57,6 +57,15 @@ class Simulated(NamedTuple):
         return self._replace(exact=tuple(c for c in self.exact if c.key not in left), skipped=self.skipped + tuple(
             Skipped(key, "not_measurable", "It differs in one schedule, and the run was interrupted before others were "
                                            "asked.") for key in left))
+
+
+def lenses(named: tuple[str, ...] | None, simulates: bool, program: Path) -> tuple[str, ...]:
+    """The lenses that are asked: those that were named, else all that the program has. Raises GateError."""
+    if named is None:
+        return ("coherence", "time") if simulates else ("time",)
+    if "coherence" in named and not simulates:
+        raise GateError(f"--lens: {program} has no simulated twin beside it, which contend_add_bench makes.")
+    return named
 
 
 def words(program: Path, asked: Question, results: Path, count: int,
@@ -157,7 +166,7 @@ def measure(sides: list[builds.Built], asked: Question, out: Path, progress: Pro
         keep(found)
     if not open_cells or not complete:
         return
-    narrow = Question("^(" + "|".join(_escaped(name) for name in sorted({c.key.name for c in open_cells})) + ")$",
+    narrow = Question("^(" + "|".join(escaped(name) for name in sorted({c.key.name for c in open_cells})) + ")$",
                       asked.threads, asked.machine)
     count = exact.schedules(len(open_cells), SCHEDULES)
     progress.say(f"{len(open_cells)} cell{'s differ' if len(open_cells) > 1 else ' differs'}; "
@@ -166,11 +175,6 @@ def measure(sides: list[builds.Built], asked: Question, out: Path, progress: Pro
                              "simulating other schedules", ("--seed", "1", "--schedules", str(count)))
     with processes.deferred():
         keep(_answered(found._replace(complete=complete, settled=complete), ended))
-
-
-def _escaped(name: str) -> str:
-    """A name as a regular expression in any dialect."""
-    return "".join(f"\\{c}" if c in "\\.[]{}()*+?^$|" else c for c in name)
 
 
 def _answered(found: Simulated, ended: list[_Side]) -> Simulated:

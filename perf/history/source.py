@@ -7,6 +7,7 @@ import json
 import statistics
 from typing import Any, Iterable, Iterator
 
+from .figures import bare
 from .store import Environment, Run, Value
 
 COHERENCE = "coherence"
@@ -30,7 +31,8 @@ def of_document(document: dict[str, Any]) -> tuple[Run, list[Value]]:
 
 
 def host(environment: dict[str, Any]) -> Environment:
-    """The real machine: what must be equal for two timed numbers to be comparable. Unknown stays None."""
+    """The real machine: what must be equal for two timed numbers to be comparable. Unknown stays None. Of a hypervisor only
+    that there is one: a gate by time cannot ask for its name as a program does, and must not become another machine by it."""
     cpu, topology, system = (environment.get(key) or {} for key in ("cpu", "topology", "system"))
     kernel = system.get("kernel")
     cores = len(topology.get("available_cpus") or []) or None
@@ -38,23 +40,16 @@ def host(environment: dict[str, Any]) -> Environment:
     words = str(model or "unknown processor") + (f", {cores} processors" if cores else "")
     return Environment(words, {"cpu": model, "processors": cores,
                                "kernel": ".".join(str(kernel).split(".")[:2]) if kernel else None,
-                               "governor": cpu.get("governor"), "hypervisor": system.get("hypervisor")})
+                               "governor": cpu.get("governor"), "virtual": bool(system.get("hypervisor"))})
 
 
 def simulated(simulation: dict[str, Any]) -> Environment:
     """The simulated machine and whatever else decides simulated counts; where it ran does not."""
     machine = simulation.get("machine") or {}
-    bare = hashlib.sha256(json.dumps(_bare(machine), sort_keys=True).encode()).hexdigest()[:16]
+    digest = hashlib.sha256(json.dumps(bare(machine), sort_keys=True).encode()).hexdigest()[:16]
     name = f"simulated {machine.get('name') or 'machine'}"
-    return Environment(name, {"machine": bare, **{key: simulation.get(key) for key in (
+    return Environment(name, {"machine": digest, **{key: simulation.get(key) for key in (
         "line_size", "model_version", "seed", "schedules", "weak", "compiler")}})
-
-
-def _bare(value: Any) -> Any:
-    """A description without what is no figure: where its figures are from, and when."""
-    if isinstance(value, dict):
-        return {k: _bare(v) for k, v in value.items() if k not in ("source", "about", "calibration")}
-    return value
 
 
 def _environments(environment: dict[str, Any], lenses: Iterable[str]) -> dict[str, Environment]:

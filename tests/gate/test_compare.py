@@ -134,6 +134,7 @@ def with_simulation(document, ns=10.0, **simulation):
 def test_simulated_cells_are_exact(tmp_path, documents):
     base, head = (with_simulation(d, ns) for d, ns in zip(documents, (10.0, 10.5)))
     head["environment"]["simulation"]["machine"]["cores"]["source"] = "another source of the same figure"
+    head["environment"]["simulation"]["machine"]["calibration"] = {"when": "on another day"}
     measured = compared(tmp_path, base, head)
     assert [(e.base, e.head) for e in measured.exact] == [({"ns_per_op": 10.0}, {"ns_per_op": 10.5}),
                                                           ({"ns_per_op": 20.0}, {"ns_per_op": 21.0})]

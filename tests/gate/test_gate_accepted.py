@@ -105,6 +105,12 @@ def test_a_trailer_in_a_commit_between_is_recorded_and_expires(tmp_path, monkeyp
     measured, plan = document.parse(told)
     assert judge(measured, plan).counted() == told["verdict"]["counts"]
 
+    repository.write("docs.md", "more words\n")
+    repository.commit(f"Marks \x1e and \x1f in a message\n\nAccept-Regression: {PADDED} 60% coherence: \x1e why \x1f not")
+    assert __main__.main(["run", "--base", repository.first, *fakes.ARGUMENTS]) == 0
+    assert fakes.newest(repository)["accepted"][0]["pattern"] == PADDED
+    repository.git("reset", "-q", "--hard", "HEAD~1")
+
     accepting = repository.git("rev-parse", "HEAD~1").strip()  # the next base: only what comes after it counts
     repository.numbers({**fakes.CELLS, ATOMIC: [1.0, 90.0], PADDED: [0.0, 5.1]})
     repository.commit("slower again")

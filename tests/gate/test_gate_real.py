@@ -45,7 +45,7 @@ def test_a_choice_without_a_cell_is_understood(tmp_path):
 
 
 def test_other_schedules_can_be_asked_for_by_the_names_of_cells(tmp_path):
-    names = "^(" + "|".join(simulated._escaped(name) for name in ("increment/padded_64/threads:4", "a.b(c)|[d]")) + ")$"
+    names = "^(" + "|".join(simulated.escaped(name) for name in ("increment/padded_64/threads:4", "a.b(c)|[d]")) + ")$"
     assert re.search(names, "increment/padded_64/threads:4") and re.search(names, "a.b(c)|[d]")
     ended, complete = simulated._ended(sides(tmp_path), simulated.Question(names, (4,), "zen4"),
                                        [tmp_path / "base", tmp_path / "head"], Progress(True), "simulating",

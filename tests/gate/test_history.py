@@ -14,7 +14,7 @@ import history
 import pytest
 from cases import everything
 from gate import __main__ as gate
-from gate import document
+from gate import document, machine
 from gate.judge import judge
 from history import series, source, store, table
 from history.__main__ import main
@@ -86,6 +86,19 @@ def test_where_a_machine_file_s_figures_are_from_does_not_matter():
     assert source.simulated(one) == source.simulated(two)
     two["machine"]["near"]["request"]["value"] = 5
     assert source.simulated(one) != source.simulated(two)
+
+
+def test_a_gate_and_a_run_of_one_machine_are_of_one_machine():
+    """A gate by time reads what it can; a program also asks the hypervisor for its name."""
+    told = simple(1, 1.0)["environment"]
+    named, vendor, bare = (dict(told, system={**told["system"], "hypervisor": word}) for word in ("KVM", "Amazon EC2", None))
+    assert source.host(named) == source.host(vendor) != source.host(bare)
+    assert source.host(dict(told, cpu={**told["cpu"], "governor": "powersave"})) != source.host(told)
+    here = source.host(machine.environment())
+    if not BUILD:
+        pytest.skip("CONTEND_BUILD_DIR is not set: no program to ask")
+    done = subprocess.run([f"{BUILD}/bin/contend", "doctor", "--json"], capture_output=True, text=True, timeout=120)
+    assert here == source.host(json.loads(done.stdout)["environment"]), done.stderr
 
 
 def test_the_table(results, capsys):
@@ -260,8 +273,8 @@ def test_the_programs_add_their_runs(contend, tmp_path):
     for _ in range(2):
         done = contend(*SIMULATE, "--results", tmp_path)
         assert done.returncode == 0 and done.stderr == ""
-    bench = contend("bench", "--filter", "^increment/padded_64/threads:1$", "--threads", "1", "--lens", "time", "--repetitions", "1",
-                    "--window-ms", "2", "--latency-window-ms", "2", "--no-report", "--quiet", "--results", tmp_path)
+    bench = contend("bench", "--filter", "^increment/padded_64/threads:1$", "--threads", "1", "--lens", "time", "--repetitions", "3",
+                    "--window-ms", "20", "--latency-window-ms", "2", "--no-report", "--quiet", "--results", tmp_path)
     assert bench.returncode == 0 and bench.stderr == ""
     with store.History(tmp_path / store.NAME, read_only=True) as opened:
         assert opened.runs() == 3

@@ -124,6 +124,13 @@ def test_a_slowed_cell_that_passes_is_exit_1(monkeypatch, capsys):
     assert gates(monkeypatch, capsys, "--slowed", "none such")[0] == 3
 
 
+def test_gates_that_compare_nothing_are_exit_3(monkeypatch, capsys):
+    fails = {"fails": {c.key.name: "crashed" for c in CELLS}}
+    for words in ((), ("--most-red", "1"), ("--slowed", "/p1/")):
+        code, out = gates(monkeypatch, capsys, *words, base=fails)
+        assert code == 3 and "3 times exit 3" in out and out.endswith("Nothing was compared in any of them.\n")
+
+
 def test_false_regressions_are_counted(monkeypatch, capsys):
     code, out = gates(monkeypatch, capsys, "--most-red", "0")
     assert code == 0 and "Unchanged cells called slower: 0, in 0 of 3 runs." in out and "median pair noise 2." in out
@@ -160,3 +167,10 @@ def test_a_program_that_is_gone_is_exit_2_after_the_summary(monkeypatch, capsys)
     assert main(["study", "--live", "a", "b", "--runs", "3", "--budget", "10m", "--quiet"]) == 2
     said = capsys.readouterr()
     assert "live gates: " in said.out and said.err == "contend: /1/bench: cannot be run (No such file or directory).\n"
+
+
+def test_what_nobody_thought_of_is_no_regression(monkeypatch, capsys):
+    monkeypatch.setattr(live, "run_live", lambda options: [][0])
+    assert main(["study", "--live", "a", "b"]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert said[0].startswith("Traceback") and said[-1].startswith("contend: a fault of contend's own (IndexError: ")

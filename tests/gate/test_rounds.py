@@ -159,6 +159,14 @@ def test_a_base_that_fails_is_left_out_after_two_tries(caveat, reason):
     assert len(found.cells) == 11
 
 
+def test_bases_that_hang_cost_no_more_than_the_budget():
+    cells, told = [cell(i) for i in range(100)], Told()
+    hangs = {"fails": {one.key.name: "timeout" for one in cells}}
+    found, _, clock = gate(base_has=hangs, cells=cells, told=told, budget_s=600.0)
+    assert clock.now - 1000 < 660 and verdict(found).exit_code == 3  # 100 cells twice, 10 s each: 2000 s
+    assert [step for step in told.steps if "calibration" in step][:3] == [f"calibration: {i} of 100 cells" for i in range(3)]
+
+
 def test_a_base_that_begins_to_fail_is_given_up_soon():
     fails = {name(2): lambda program: "crashed" if program.asked.count(name(2)) > 4 else ""}
     found, (base, _, _), _ = gate(base_has={"fails": fails})
@@ -240,7 +248,7 @@ def test_without_time_an_invalid_run_stays_invalid():
 def test_progress_names_stage_cells_and_time():
     told = Told()
     gate(told=told)
-    assert told.steps[0] == "calibration: 1 of 12 cells"
+    assert told.steps[0] == "calibration: 0 of 12 cells"
     assert any(step.startswith("stage 1: 0 of 12 cells decided, at most 5") for step in told.steps)
     assert any(step.startswith("stage 1: 12 of 12") or step.startswith("stage 2: ") for step in told.steps)
 

@@ -123,6 +123,18 @@ def test_a_broken_recording_is_told_in_a_sentence(tmp_path, text, word):
         recording.read(path)
 
 
+def test_a_damaged_stream_is_told_in_a_sentence(tmp_path):
+    path = tmp_path / "aa.csv.gz"
+    recording.write(path, made_up("normal", 0.1, cells=4, rounds=30, seed=10))
+    whole = path.read_bytes()
+    for at in range(10, len(whole), 7):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0xff]) + whole[at + 1:])
+        try:
+            recording.read(path)
+        except RecordingError as error:
+            assert str(path) in str(error)
+
+
 def test_what_is_no_gzip_is_told(tmp_path):
     path = tmp_path / "aa.csv.gz"
     with pytest.raises(RecordingError, match="cannot be read"):

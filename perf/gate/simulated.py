@@ -24,6 +24,7 @@ from .trees import GateError, environment
 THREADS = (1, 2, 4, 16, 64)  # few enough for two sides in a minute on four processors
 NONE_LEFT = "no cell is left to simulate"  # what the program says where the choice leaves nothing
 SCHEDULES = 10  # other ones, at least, for cells that differ in the first
+LONGEST_PATTERN = 65_000  # letters; beyond, all cells that were asked for are asked again
 LONGEST_CELL_S = 60  # by a real clock, so it must be far from what any cell takes
 
 
@@ -166,9 +167,9 @@ def measure(sides: list[builds.Built], asked: Question, out: Path, progress: Pro
         keep(found)
     if not open_cells or not complete:
         return
-    narrow = Question("^(" + "|".join(escaped(name) for name in sorted({c.key.name for c in open_cells})) + ")$",
-                      asked.threads, asked.machine)
-    count = exact.schedules(len(open_cells), SCHEDULES)
+    names = "^(" + "|".join(escaped(name) for name in sorted({c.key.name for c in open_cells})) + ")$"
+    narrow = asked._replace(pattern=names) if len(names) <= LONGEST_PATTERN else asked
+    count = exact.schedules(len(found.exact if narrow is asked else open_cells), SCHEDULES)
     progress.say(f"{len(open_cells)} cell{'s differ' if len(open_cells) > 1 else ' differs'}; "
                  f"{count} other schedules are simulated")
     ended, complete = _ended(sides, narrow, [out / built.name / "schedules" for built in sides], progress,

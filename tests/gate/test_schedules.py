@@ -7,9 +7,10 @@ from math import comb
 
 import cases
 import conftest
+import fakes
 import numpy as np
 import pytest
-from gate import document, exact, pairs, statistics
+from gate import document, exact, pairs, simulated, statistics
 from gate.__main__ import main
 from gate.judge import judge
 from gate.model import Exact, Key
@@ -160,6 +161,17 @@ def test_stored_runs_of_several_schedules_are_compared_by_all_of_them(tmp_path):
     found, = pairs.compare(record(tmp_path / "a", [5.0] * 9, 9), record(tmp_path / "b", [6.0] * 9, 9)).exact
     assert found.base_schedules == {"ns_per_op": (5.0,) * 9}
     assert exact.judge(found, exact.level(1)).verdict == "regression"
+
+
+def test_more_names_than_a_program_can_be_told_are_asked_for_as_before(tmp_path, monkeypatch, capsys):
+    repository = fakes.Repository(tmp_path / "repository")
+    repository.numbers({**fakes.CELLS, "increment/padded/threads:4": [1.97, 45.2]})
+    monkeypatch.chdir(repository.path)
+    monkeypatch.setattr(simulated, "LONGEST_PATTERN", 20)
+    assert main(["run", "--base", "HEAD", *fakes.ARGUMENTS]) == 1
+    assert "(medians of 10 schedules)" in capsys.readouterr().out
+    told = {c["name"]: c["exact"] for c in fakes.newest(repository)["cells"]}
+    assert all(len(cell["base_schedules"]["ns_per_op"]) == 10 for cell in told.values()) and len(told) == 3
 
 
 def told(tmp_path, name, base, head, capsys):

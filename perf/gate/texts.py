@@ -63,7 +63,7 @@ def rules(run: RunVerdict) -> list[str]:
         found += [
             f"A timed cell regresses if it is proven slower by more than {plan.floor:.1%} and looks slower by "
             f"{plan.least:.1%} or more, on fresh pairs (looks after {looks}); it passes if a slowdown of "
-            f"{plan.max_slowdown:.0%} is excluded.",
+            f"{plan.max_slowdown:.0%} is excluded, on fresh pairs where it looked slower at first.",
             f"The chance of any false regression among its {plan.cells} timed cells is at most {plan.budget:.1%}."]
     elif run.measured.cells:
         found += [f"Cells are compared by {'signed ranks' if plan.test == 'signed_rank' else 'signs'} of ln(head / base), "

@@ -2,6 +2,8 @@
 // See core_views.hpp.
 #include "core_views.hpp"
 
+#include <bit>
+#include <functional>
 #include <utility>
 
 namespace contend::coherence {
@@ -57,8 +59,9 @@ void core_views::ask(unsigned core) {
   if (find(core) == nullptr) add(core, state::never_had, {});
 }
 
-void core_views::use_more(unsigned core, const byte_mask& bytes) {
+void core_views::use(unsigned core, const byte_mask& bytes) {
   const auto in = group_of(groups_, core);
+  if (in == groups_.end() || in->bytes.covers(bytes)) return;
   byte_mask all = in->bytes;
   all |= bytes;
   in->who.reset(core);
@@ -143,6 +146,18 @@ void core_uses::add_more(unsigned core, const byte_use& what) {
     }
   groups_.push_back({all, {}});
   groups_.back().who.set(core);
+}
+
+std::uint64_t core_views::hash() const noexcept {
+  std::uint64_t sum = vague_;
+  const auto mix = [&](std::uint64_t more) { sum = (std::rotl(sum, 23) ^ more) * 0x9E3779B97F4A7C15U; };
+  for (const auto& g : groups_) {
+    mix(g.bytes.low);
+    mix(g.bytes.high);
+    mix(std::hash<core_set>()(g.who));
+    mix(static_cast<std::uint64_t>(g.what));
+  }
+  return sum;
 }
 
 byte_use core_uses::of(unsigned core) const {

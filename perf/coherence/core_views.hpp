@@ -61,19 +61,14 @@ struct byte_use {
 /// bytes others wrote since it lost it.
 class core_views {
  public:
+  core_views() = default;  ///< nobody has one
   /// The first core that used the line has a copy, and what it did before the second one came is not known.
   explicit core_views(unsigned first);
 
   /// A core without a copy asks for one, maybe for the first time.
   void ask(unsigned core);
   /// A core that has a copy uses bytes of it.
-  void use(unsigned core, const byte_mask& bytes) {
-    for (const auto& g : groups_)
-      if (g.who[core]) {
-        if (!g.bytes.covers(bytes)) use_more(core, bytes);
-        return;
-      }
-  }
+  void use(unsigned core, const byte_mask& bytes);
   /// The owner wrote these bytes: news to all that have no copy.
   void tell_absent(const byte_mask& written);
   /// The core gets a copy beside those of others, and uses these bytes.
@@ -82,6 +77,8 @@ class core_views {
   void take(unsigned core, const byte_mask& bytes);
 
   [[nodiscard]] const core_set& holders() const noexcept { return holders_; }
+  /// Has a copy, had one, or waits for its first.
+  [[nodiscard]] bool has_asked(unsigned core) const { return find(core) != nullptr; }
   /// Has had a copy before: the first one is a cold miss, not sharing.
   [[nodiscard]] bool has_had_copy(unsigned core) const;
   /// Whether others wrote any of these bytes since the core lost its copy.
@@ -90,7 +87,15 @@ class core_views {
   [[nodiscard]] bool used_by_others(unsigned core, const byte_mask& bytes) const;
   /// Whether another core has a copy of which it is not known what it used.
   [[nodiscard]] bool others_are_vague(unsigned core) const noexcept { return vague_ != no_core && vague_ != core; }
+  /// Whether a core that has a copy has used all of these bytes of it already.
+  [[nodiscard]] bool has_used(unsigned core, const byte_mask& bytes) const {
+    for (const auto& g : groups_)
+      if (g.who[core]) return g.bytes.covers(bytes);
+    return false;
+  }
   [[nodiscard]] std::size_t bytes_used() const noexcept { return groups_.capacity() * sizeof(group); }
+  bool operator==(const core_views&) const = default;
+  [[nodiscard]] std::uint64_t hash() const noexcept;
 
  private:
   static constexpr std::uint16_t no_core = 0xffff;
@@ -100,8 +105,8 @@ class core_views {
     byte_mask bytes;
     core_set who;
     state what;
+    bool operator==(const group&) const = default;
   };
-  void use_more(unsigned core, const byte_mask& bytes);
   [[nodiscard]] const group* find(unsigned core) const;
   void remove(unsigned core);
   void add(const core_set& who, state what, const byte_mask& bytes);
@@ -110,7 +115,7 @@ class core_views {
 
   core_set holders_;
   std::vector<group> groups_;  // no two alike, none empty
-  std::uint16_t vague_;
+  std::uint16_t vague_ = no_core;
 };
 
 /// For each core which bytes it used, for the report.

@@ -187,40 +187,44 @@ void engine::one_line(std::uint64_t address, unsigned size, access_kind kind) {
   in_order();
   model.settle(l, me.clock);
   if (kind == access_kind::load) stay_in_order(l);
-  const byte_mask bytes = byte_mask::of(model.offset_of(address), size);
+  const line_part part = model.part_of(address, size);
   if (transition* mine = own_of(me, l)) {
+    const byte_mask bytes = part.mask();
     const bool covers = mine->bytes.covers(bytes);
     if (mine->kind == access_kind::store && mine->size == 0 &&
         (kind == access_kind::store || (kind == access_kind::load && covers))) {
       model.note(l, me.core, kind, bytes);
       if (kind == access_kind::store) {
-        mine->bytes |= bytes;
+        if (!covers) {
+          mine->bytes |= bytes;
+          mine->part = {};
+        }
         remember_store(mine->done);
       }
       me.clock += cost;
       return;
     }
-    if (kind != access_kind::load || mine->size != 0 || !l.sharing->views.holders()[me.core]) {
+    if (kind != access_kind::load || mine->size != 0 || !l.sharing->state->views.holders()[me.core]) {
       me.clock = std::max(me.clock, mine->done);
       in_order();
       model.settle(l, me.clock);
     }
   }
-  if (model.hit(l, me.core, kind, bytes))
+  if (model.hit(l, me.core, kind, part))
     schedule.varied_in_vain();
   else
-    miss(l, kind, bytes);
+    miss(l, kind, part);
   me.clock += cost;
 }
 
-void engine::miss(line& l, access_kind kind, byte_mask bytes) {
+void engine::miss(line& l, access_kind kind, line_part part) {
   sim_thread& me = *running;
   const bool store = kind == access_kind::store;
   const picoseconds late = schedule.kind() == schedule_kind::varied
                                ? schedule.varied(m.near.request) - (m.near.request - m.near.request / 8)
                                : 0;
   const picoseconds now = me.clock + late;
-  const outcome out = model.request(l, me.core, kind, bytes, now, store ? me.stores_taken : 0, me.last_access);
+  const outcome out = model.request(l, me.core, kind, part, now, store ? me.stores_taken : 0, me.last_access);
   if (out.hit) return;
   if (store) {
     me.stores_taken = std::max(me.stores_taken, out.taken);
@@ -262,7 +266,6 @@ bool engine::atomic_store(void* address, unsigned size, std::uint64_t value) {
   ++model.counts().accesses;
   const auto at = reinterpret_cast<std::uint64_t>(address);
   line& l = line_of(at);
-  const byte_mask bytes = byte_mask::of(model.offset_of(at), size);
   if (cache_model::is_private(l, me.core) && me.stores_deferred <= me.clock) {
     me.clock += m.store;
     not_too_far_ahead();
@@ -280,12 +283,13 @@ bool engine::atomic_store(void* address, unsigned size, std::uint64_t value) {
     in_order();
     model.settle(l, me.clock);
   }
-  if (me.stores_deferred > me.clock && (l.sharing == nullptr || l.sharing->owner == me.core)) {
+  if (me.stores_deferred > me.clock && (l.sharing == nullptr || l.sharing->state->owner == me.core)) {
     me.clock = me.stores_deferred;  // this one would be seen at once, and so before those that wait
     in_order();
     model.settle(l, me.clock);
   }
-  const outcome out = model.request(l, me.core, access_kind::store, bytes, me.clock, me.stores_taken, me.last_access);
+  const outcome out =
+      model.request(l, me.core, access_kind::store, model.part_of(at, size), me.clock, me.stores_taken, me.last_access);
   me.clock += m.store;
   if (out.hit || l.sharing == nullptr) return true;
   transition& mine = *out.entered;

@@ -104,7 +104,7 @@ class engine {
   /// thread's own stores while nobody else's store to that line is waiting. (In a cycle of store buffering each thread
   /// would then load before the next one has begun to store, and so before itself.)
   void stay_in_order(line& l);
-  void miss(line& l, access_kind kind, byte_mask bytes);
+  void miss(line& l, access_kind kind, line_part part);
   void remember_store(picoseconds done);
   bool forwarded_from_buffer(const void* address, unsigned size, std::uint64_t* value);
   void let_first_go();

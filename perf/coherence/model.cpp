@@ -29,7 +29,11 @@ void write_value(void* target, unsigned size, std::uint64_t value) {
 }  // namespace
 
 cache_model::cache_model(const machine& m, unsigned cores)
-    : machine_(m), cores_(cores), shift_(static_cast<unsigned>(std::countr_zero(m.line_size))), table_(1U << 12) {}
+    : machine_(m),
+      cores_(cores),
+      shift_(static_cast<unsigned>(std::countr_zero(m.line_size))),
+      table_(1U << 12),
+      states_(m.protocol) {}
 
 line& cache_model::find(std::uint64_t address) {
   const std::uint64_t number = number_of(address);
@@ -60,10 +64,13 @@ void cache_model::grow() {
   }
 }
 
-shared_line& cache_model::share(line& l) const {
-  l.sharing = std::make_unique<shared_line>(l.first);
-  l.sharing->dirty = true;  // whether its first user ever wrote it was not noted; memory is mostly written first
-  return *l.sharing;
+void cache_model::share(line& l) { l.sharing = std::make_unique<shared_line>(states_.of_second_user(l.first)); }
+
+void cache_model::forget_states() {
+  states_.clear_marks();
+  for (const auto& one : all_)
+    if (one.sharing != nullptr) states_.mark(*one.sharing->state);
+  states_.forget_unmarked();
 }
 
 transition& cache_model::fresh_transition() {
@@ -82,19 +89,19 @@ void cache_model::settle_due(shared_line& l, picoseconds now) {
 }
 
 std::uint16_t cache_model::server(const shared_line& l) const noexcept {
-  if (machine_.protocol == coherence_protocol::mesi) return shared_line::nobody;
-  if (const auto writer = l.under_way.last_writer(); writer != shared_line::nobody) return writer;
-  if (!l.dirty) return shared_line::nobody;
-  return l.owner != shared_line::nobody ? l.owner : l.owned_by;
+  if (machine_.protocol == coherence_protocol::mesi) return line_state::nobody;
+  if (const auto writer = l.under_way.last_writer(); writer != line_state::nobody) return writer;
+  if (!l.state->dirty) return line_state::nobody;
+  return l.state->owner != line_state::nobody ? l.state->owner : l.state->owned_by;
 }
 
 const legs& cache_model::route(const shared_line& l, unsigned core, access_kind kind) const {
   if (kind == access_kind::load)
-    if (const auto owner = server(l); owner != shared_line::nobody) return machine_.between(core, owner);
+    if (const auto owner = server(l); owner != line_state::nobody) return machine_.between(core, owner);
   // Whoever is served before this request has the line when its turn comes.
   if (!l.under_way.empty()) return machine_.between(core, l.under_way.back().core);
-  if (l.owner != shared_line::nobody) return machine_.between(core, l.owner);
-  const core_set& holders = l.views.holders();
+  if (l.state->owner != line_state::nobody) return machine_.between(core, l.state->owner);
+  const core_set& holders = l.state->views.holders();
   const legs* chosen = nullptr;
   for (unsigned k = 0; k < cores_; ++k) {
     if (k == core || !holders[k]) continue;
@@ -106,7 +113,7 @@ const legs& cache_model::route(const shared_line& l, unsigned core, access_kind 
   return chosen == nullptr ? machine_.near : *chosen;
 }
 
-outcome cache_model::request(line& l, unsigned core, access_kind kind, byte_mask bytes, picoseconds now,
+outcome cache_model::request(line& l, unsigned core, access_kind kind, line_part part, picoseconds now,
                              picoseconds not_before, const void* site) {
   if (l.sharing == nullptr) {
     if (l.first == line::nobody) {
@@ -116,14 +123,16 @@ outcome cache_model::request(line& l, unsigned core, access_kind kind, byte_mask
     if (l.first == core) return {true, now, now, nullptr};
     share(l);
   }
-  if (hit(l, core, kind, bytes)) return {true, now, now, nullptr};
+  if (hit(l, core, kind, part)) return {true, now, now, nullptr};
+  if (states_.crowded()) forget_states();
   shared_line& s = *l.sharing;
+  const byte_mask bytes = part.mask();
   note(l, core, kind, bytes);
-  const bool has_copy = s.views.holders()[core];
-  if (!has_copy) s.views.ask(core);
+  const bool has_copy = s.state->views.holders()[core];
+  if (!has_copy) s.state = &states_.asked(*s.state, core);
   const legs& way = route(s, core, kind);
   // A copy that is still there when the turn comes spares the data.
-  const bool keeps_copy = has_copy && (s.under_way.last_writer() == shared_line::nobody ||
+  const bool keeps_copy = has_copy && (s.under_way.last_writer() == line_state::nobody ||
                                        std::none_of(s.under_way.begin(), s.under_way.end(), [&](const transition& t) {
                                          return t.core != core && t.kind != access_kind::load;
                                        }));
@@ -136,6 +145,7 @@ outcome cache_model::request(line& l, unsigned core, access_kind kind, byte_mask
   t.done = out.done;
   t.core = static_cast<std::uint16_t>(core);
   t.kind = kind;
+  t.part = part;
   t.bytes = bytes;
   t.site = site;
   s.under_way.append(t);
@@ -162,53 +172,24 @@ void cache_model::put_down_to_site(shared_line& l, const transition& t, bool tru
 }
 
 void cache_model::apply(shared_line& l, const transition& t) {
-  const unsigned core = t.core;
   if (t.size != 0) write_value(t.target, t.size, t.value);
-  const auto count = [&](std::uint64_t line_counts::*what, std::uint64_t n = 1) {
-    if (!counting_) return;
+  const line_change change = states_.granted(*l.state, t.core, t.kind, t.part, t.bytes);
+  l.state = change.to;
+  l.last_hit = {};
+  if (!counting_) return;
+  const auto count = [&](std::uint64_t line_counts::*what, std::uint64_t n) {
     counts_.*what += n;
     l.counts.*what += n;
   };
-  // What the owner wrote is news to all that have no copy.
-  if (l.owner != shared_line::nobody && l.owner != core) {
-    l.views.tell_absent(l.written);
-    l.written = {};
-  }
-  const bool had_copy = l.views.holders()[core];
-  const std::size_t others = l.views.holders().count() - had_copy;
-  bool wanted = !had_copy && l.views.are_news(core, t.bytes);
-  if (t.kind == access_kind::load) {
-    if (had_copy) return;
-    if (l.owner != shared_line::nobody && l.dirty) {
-      if (machine_.protocol == coherence_protocol::moesi) {
-        l.owned_by = l.owner;
-      } else {
-        l.dirty = false;
-        count(&line_counts::write_backs);
-      }
-    }
-    l.owner = shared_line::nobody;
-  } else {
-    wanted = wanted || l.views.used_by_others(core, t.bytes);
-  }
-  if (others != 0) {
-    count(had_copy ? &line_counts::upgrades : &line_counts::line_transfers);
-    if ((wanted || !l.views.others_are_vague(core)) && l.views.has_had_copy(core)) {
-      count(wanted ? &line_counts::true_sharing : &line_counts::false_sharing);
-      if (counting_) put_down_to_site(l, t, wanted);
-    }
-  }
-  if (t.kind == access_kind::load) {
-    l.views.share(core, t.bytes);
-    if (others == 0) l.owner = static_cast<std::uint16_t>(core);
-    return;
-  }
-  count(&line_counts::invalidations, others);
-  l.views.take(core, t.bytes);
-  l.owner = static_cast<std::uint16_t>(core);
-  l.owned_by = shared_line::nobody;
-  l.dirty = true;
-  l.written = t.bytes;
+  using sharing = line_change::sharing;
+  count(&line_counts::line_transfers, change.transferred);
+  count(&line_counts::upgrades, change.upgraded);
+  count(&line_counts::invalidations, change.invalidated);
+  count(&line_counts::write_backs, change.written_back);
+  if (change.because == sharing::none) return;
+  const bool wanted = change.because == sharing::with_true;
+  count(wanted ? &line_counts::true_sharing : &line_counts::false_sharing, 1);
+  put_down_to_site(l, t, wanted);
 }
 
 void cache_model::reset_counts() {
@@ -218,6 +199,7 @@ void cache_model::reset_counts() {
     if (one.sharing == nullptr) continue;
     one.sharing->counts = {};
     one.sharing->noted.clear();
+    one.sharing->last_hit = {};
     one.sharing->sites.clear();
   }
 }
@@ -229,12 +211,12 @@ std::vector<const line*> cache_model::lines() const {
 }
 
 std::size_t cache_model::bytes_used() const noexcept {
-  std::size_t sum =
-      table_.size() * sizeof(line*) + all_.size() * sizeof(line) + transitions_.size() * sizeof(transition);
+  std::size_t sum = table_.size() * sizeof(line*) + all_.size() * sizeof(line) +
+                    transitions_.size() * sizeof(transition) + states_.bytes_used();
   for (const auto& one : all_)
     if (one.sharing)
-      sum += sizeof(shared_line) + one.sharing->views.bytes_used() + one.sharing->noted.bytes_used() +
-             one.sharing->sites.capacity() * sizeof(site_counts);
+      sum +=
+          sizeof(shared_line) + one.sharing->noted.bytes_used() + one.sharing->sites.capacity() * sizeof(site_counts);
   return sum;
 }
 

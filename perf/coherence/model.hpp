@@ -12,11 +12,10 @@
 #include <vector>
 
 #include "core_views.hpp"
+#include "line_states.hpp"
 #include "machine.hpp"
 
 namespace contend::coherence {
-
-enum class access_kind : std::uint8_t { load, store, rmw };
 
 /// What was counted of one line.
 struct line_counts {
@@ -54,6 +53,7 @@ struct transition {
   std::uint8_t size = 0;   ///< of a store that is written to memory then; 0: none is
   void* target = nullptr;  ///< where to
   std::uint64_t value = 0;
+  line_part part;  ///< the same as bytes, if they are in one part
   byte_mask bytes;
   const void* site = nullptr;  ///< the place in the program that asked; of several stores that were joined the first
   transition* next = nullptr;  ///< of the line, or of those that are free
@@ -112,22 +112,26 @@ class transition_list {
   std::uint16_t last_writer_ = nobody;
 };
 
+/// The last hit on a line, unless something has happened to the line since: the same once more changes nothing.
+struct hit_before {
+  std::uint16_t core = line_state::nobody;
+  access_kind kind = access_kind::load;
+  line_part part;
+  bool operator==(const hit_before&) const = default;
+};
+
 /// A line that more than one core has touched.
 struct shared_line {
-  static constexpr std::uint16_t nobody = 0xffff;
-  std::uint16_t owner = nobody;     ///< has it exclusively
-  std::uint16_t owned_by = nobody;  ///< MOESI: wrote it, has a copy beside others, and serves the readers
-  bool dirty = false;               ///< memory is behind what the owner, of either kind, has
-  byte_mask written;                ///< by the owner since it became the owner
-  picoseconds busy = 0;             ///< until when the directory serves somebody
+  const known_state* state;  ///< of the model's table
+  picoseconds busy = 0;      ///< until when the directory serves somebody
   transition_list under_way;
-  core_views views;
+  hit_before last_hit;
   // Since counting began, for the report alone; nothing that is simulated depends on it:
   line_counts counts;
   core_uses noted;
   std::vector<site_counts> sites;  ///< in the order of their first miss
 
-  explicit shared_line(std::uint16_t first) : owner(first), views(first) {}
+  explicit shared_line(const known_state& begin) : state(&begin) {}
 };
 
 /// A line that has been touched. Most are by one core alone and stay this small.
@@ -159,6 +163,10 @@ class cache_model {
   [[nodiscard]] unsigned offset_of(std::uint64_t address) const noexcept {
     return static_cast<unsigned>(address & (machine_.line_size - 1));
   }
+  /// What an access of so many bytes, all in one line, takes of it.
+  [[nodiscard]] line_part part_of(std::uint64_t address, unsigned size) const noexcept {
+    return line_part::of(offset_of(address), size);
+  }
 
   /// True if `core` alone has ever touched the line: then nobody can see when it does what.
   [[nodiscard]] static bool is_private(const line& l, unsigned core) noexcept {
@@ -172,23 +180,23 @@ class cache_model {
   }
 
   /// True if a core has of a shared line what it takes, which it then has used; the line is settled.
-  bool hit(line& l, unsigned core, access_kind kind, const byte_mask& bytes) {
+  bool hit(line& l, unsigned core, access_kind kind, line_part part) {
     shared_line* const s = l.sharing.get();
-    if (s == nullptr || !(kind == access_kind::load ? s->views.holders()[core] : s->owner == core)) return false;
-    note(l, core, kind, bytes);
-    s->views.use(core, bytes);
-    if (kind != access_kind::load) {
-      s->written |= bytes;
-      s->dirty = true;
-    }
+    if (s == nullptr) return false;
+    const hit_before now{static_cast<std::uint16_t>(core), kind, part};
+    if (s->last_hit == now) return true;
+    if (!(kind == access_kind::load ? s->state->views.holders()[core] : s->state->owner == core)) return false;
+    note(l, core, kind, part.mask());
+    s->state = &states_.used(*s->state, core, kind, part);
+    s->last_hit = now;
     return true;
   }
   /// Core `core` wants the line at `now`; the line is settled. A hit is done at once; a miss is entered at the
   /// directory and the outcome says when it is done. Until then nobody else's request takes effect.
   /// `not_before`: the earliest time at which it may take effect (stores of a core become visible in their order).
   /// `site`: the place in the program that a miss is put down to.
-  outcome request(line& l, unsigned core, access_kind kind, byte_mask bytes, picoseconds now,
-                  picoseconds not_before = 0, const void* site = nullptr);
+  outcome request(line& l, unsigned core, access_kind kind, line_part part, picoseconds now, picoseconds not_before = 0,
+                  const void* site = nullptr);
   /// What `core` has under way on the line, or nullptr.
   static transition* own(line& l, unsigned core);
   /// Notes which bytes an access touches; request() does so itself.
@@ -200,6 +208,8 @@ class cache_model {
     l.sharing->noted.add(core, use);
   }
 
+  /// The states of its shared lines.
+  [[nodiscard]] line_states& states() noexcept { return states_; }
   [[nodiscard]] event_counts& counts() noexcept { return counts_; }
   /// Counting starts again from zero, for all lines.
   void reset_counts();
@@ -218,7 +228,8 @@ class cache_model {
   static void put_down_to_site(shared_line& l, const transition& t, bool true_sharing);
   [[nodiscard]] const legs& route(const shared_line& l, unsigned core, access_kind kind) const;
   [[nodiscard]] std::uint16_t server(const shared_line& l) const noexcept;
-  shared_line& share(line& l) const;
+  void share(line& l);
+  void forget_states();
   void grow();
 
   const machine& machine_;
@@ -228,6 +239,7 @@ class cache_model {
   bool counting_ = true;
   std::vector<line*> table_;  // open addressing, a power of two
   std::deque<line> all_;
+  line_states states_;
   std::deque<transition> transitions_;
   transition* free_ = nullptr;
 };

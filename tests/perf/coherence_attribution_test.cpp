@@ -191,7 +191,7 @@ TEST(attribution, after_stop_counting_a_line_keeps_what_was_noted) {
   line& l = model.find(0x1000);
   picoseconds now = 0;
   const auto ask = [&](unsigned core, unsigned offset, const void* site) {
-    const auto out = model.request(l, core, access_kind::store, byte_mask::of(offset, 8), now += 1'000'000, 0, site);
+    const auto out = model.request(l, core, access_kind::store, line_part::of(offset, 8), now += 1'000'000, 0, site);
     model.settle(l, out.done);
   };
   const auto hand_over = [&](const void* site) {
@@ -224,7 +224,7 @@ TEST(attribution, places_beyond_so_many_are_told_together) {
   static char places[2 * max_sites];
   picoseconds now = 0;
   for (unsigned i = 0; i < 2 * max_sites; ++i) {
-    const auto out = model.request(l, i % 2, access_kind::rmw, byte_mask::of(0, 8), now += 1'000'000, 0, &places[i]);
+    const auto out = model.request(l, i % 2, access_kind::rmw, line_part::of(0, 8), now += 1'000'000, 0, &places[i]);
     model.settle(l, out.done);
   }
   ASSERT_EQ(l.sharing->sites.size(), max_sites + 1);

@@ -150,7 +150,7 @@ void engine::access(std::uint64_t address, unsigned size, access_kind kind) {
     return serial_turn();
   }
   if (schedule.kind() == schedule_kind::jitter) {
-    running->clock += schedule.delay();
+    running->clock += schedule.delay(running->core);
     in_order();
   }
   const std::uint64_t in_line = address & (m.line_size - 1);
@@ -210,10 +210,7 @@ void engine::one_line(std::uint64_t address, unsigned size, access_kind kind) {
       model.settle(l, me.clock);
     }
   }
-  if (model.hit(l, me.core, kind, part))
-    schedule.varied_in_vain();
-  else
-    miss(l, kind, part);
+  if (!model.hit(l, me.core, kind, part)) miss(l, kind, part);
   me.clock += cost;
 }
 
@@ -221,7 +218,7 @@ void engine::miss(line& l, access_kind kind, line_part part) {
   sim_thread& me = *running;
   const bool store = kind == access_kind::store;
   const picoseconds late = schedule.kind() == schedule_kind::varied
-                               ? schedule.varied(m.near.request) - (m.near.request - m.near.request / 8)
+                               ? schedule.varied(me.core, m.near.request) - (m.near.request - m.near.request / 8)
                                : 0;
   const picoseconds now = me.clock + late;
   const outcome out = model.request(l, me.core, kind, part, now, store ? me.stores_taken : 0, me.last_access);

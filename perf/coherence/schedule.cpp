@@ -10,7 +10,9 @@
 namespace contend::coherence {
 
 scheduler::scheduler(const schedule_options& options, unsigned threads) : kind_(options.kind), draws_(options.seed) {
-  if (kind_ == schedule_kind::random) {
+  if (kind_ == schedule_kind::varied || kind_ == schedule_kind::jitter) {
+    for (unsigned i = 0; i < threads; ++i) of_thread_.emplace_back(options.seed, i);
+  } else if (kind_ == schedule_kind::random) {
     // Some bugs want a switch at every access, others a thread that is left behind for long.
     stretch_ = std::uint64_t{1} << 2 * draws_.below(4);
   } else if (kind_ == schedule_kind::pct) {
@@ -24,9 +26,9 @@ scheduler::scheduler(const schedule_options& options, unsigned threads) : kind_(
   }
 }
 
-picoseconds scheduler::delay() noexcept {
+picoseconds scheduler::delay(unsigned thread) noexcept {
   // Mostly none, often about a hit, at times as long as a hand-over, and once in a while an interrupt.
-  const std::uint64_t draw = draws_.next();
+  const std::uint64_t draw = of_thread_[thread].next();
   const std::uint64_t size = draw >> 32;
   switch (draw % 64) {
     case 0:

@@ -36,13 +36,15 @@ struct schedule_options {
 class draws {
  public:
   explicit draws(std::uint64_t seed) noexcept : state_(seed) {}
+  /// The sequence of its own that a seed gives one of several.
+  draws(std::uint64_t seed, unsigned which) noexcept
+      : state_(draws(draws(seed).next() + 0xD1342543DE82EF95U * (which + 1)).next()) {}
   std::uint64_t next() noexcept {
     std::uint64_t z = state_ += step;
     z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9U;
     z = (z ^ z >> 27) * 0x94D049BB133111EBU;
     return z ^ z >> 31;
   }
-  void skip() noexcept { state_ += step; }
   /// 0 … n−1; n > 0. (The bias is that of a modulus: nothing at such n.)
   std::uint64_t below(std::uint64_t n) noexcept { return next() % n; }
   bool one_in(std::uint64_t n) noexcept { return below(n) == 0; }
@@ -71,15 +73,11 @@ class scheduler {
   /// varied: busy work, a pause or a request that takes `time` takes up to an eighth more or less (Alameldeen and Wood
   /// 2003, Variability in Architectural Simulations of Multi-threaded Workloads, section 5: small random delays of
   /// misses).
-  picoseconds varied(picoseconds time) noexcept {
-    return kind_ == schedule_kind::varied ? time - time / 8 + (time * (draws_.next() >> 56) >> 10) : time;
-  }
-  /// The draw of a request that is a hit: what would be drawn does not matter, that it is drawn does.
-  void varied_in_vain() noexcept {
-    if (kind_ == schedule_kind::varied) draws_.skip();
+  picoseconds varied(unsigned thread, picoseconds time) noexcept {
+    return kind_ == schedule_kind::varied ? time - time / 8 + (time * (of_thread_[thread].next() >> 56) >> 10) : time;
   }
   /// jitter: by how much an access is delayed.
-  picoseconds delay() noexcept;
+  picoseconds delay(unsigned thread) noexcept;
 
   /// `thread` is about to access a word.
   void step(unsigned thread, std::uint64_t address, bool load) noexcept;
@@ -92,6 +90,7 @@ class scheduler {
  private:
   schedule_kind kind_;
   draws draws_;
+  std::vector<draws> of_thread_;              // varied and jitter: what a thread draws owes nothing to the others' turns
   std::uint64_t stretch_ = 1;                 // random: one access in so many is a draw
   std::vector<std::int64_t> priority_;        // pct
   std::vector<std::uint64_t> change_points_;  // the last one comes first

@@ -148,7 +148,7 @@ unsigned current_core() noexcept { return simulating() ? current->running->core 
 void pass(picoseconds time) noexcept {
   if (!simulating()) return;
   const apart here;
-  current->running->clock += current->schedule.varied(time);
+  current->running->clock += current->schedule.varied(current->running->core, time);
   current->not_too_far_ahead();
 }
 
@@ -171,7 +171,7 @@ void relax() noexcept {
   if (!simulating()) return;
   const apart here;
   ++current->model.counts().spins;
-  current->running->clock += current->schedule.varied(current->m.pause);
+  current->running->clock += current->schedule.varied(current->running->core, current->m.pause);
   current->spun();
   current->in_order();
 }

@@ -16,6 +16,15 @@ namespace {
 /// What the thread has under way on the line: it waits for all but stores.
 transition* own_of(const sim_thread& me, line& l) { return me.stores.empty() ? nullptr : cache_model::own(l, me.core); }
 
+/// How long it takes at least from a request of one core until another one has lost anything. With other schedules and
+/// weak memory the order of turns itself decides what is drawn.
+picoseconds lookahead_of(const machine& m, const schedule_options& options) {
+  if (!options.lookahead || options.weak) return 0;
+  if (options.kind != schedule_kind::none && options.kind != schedule_kind::varied) return 0;
+  const auto until_probed = [](const legs& way) { return way.request + way.probe; };
+  return std::min({until_probed(m.near), until_probed(m.far), until_probed(m.remote)});
+}
+
 }  // namespace
 
 engine::engine(const machine& description, unsigned count, const schedule_options& options)
@@ -24,7 +33,8 @@ engine::engine(const machine& description, unsigned count, const schedule_option
       threads(count + 1),
       queue(count + 1),
       schedule(options, count + 1),
-      keep_threads(options.keep_threads) {
+      keep_threads(options.keep_threads),
+      lookahead_(lookahead_of(description, options)) {
   if (options.weak) weak = std::make_unique<weak_memory>(options.seed, count + 1);
   for (unsigned i = 0; i < threads.size(); ++i) threads[i].core = i;
 }
@@ -129,6 +139,7 @@ void engine::stop_if_raced() {
 }
 
 void engine::leave() {
+  if (!schedule.serial()) in_order();
   running->over = true;
   if (--alive == 0) {
     sim_thread& me = *running;
@@ -136,10 +147,6 @@ void engine::leave() {
     switch_fiber(me.memory->context, outside);
   }
   block();
-}
-
-void engine::settle(const void* address) {
-  model.settle(line_of(reinterpret_cast<std::uint64_t>(address)), running->clock);
 }
 
 void engine::access(std::uint64_t address, unsigned size, access_kind kind) {
@@ -174,19 +181,34 @@ void engine::stay_in_order(line& l) {
   model.settle(l, me.clock);
 }
 
+bool engine::hit_ahead(std::uint64_t address, unsigned size, access_kind kind, picoseconds cost) {
+  sim_thread& me = *running;
+  if (!sees_ahead()) return false;
+  if (kind == access_kind::load && me.stores_deferred > me.clock) return false;  // see stay_in_order()
+  line* const l = known_line(address);
+  if (l == nullptr) return false;
+  if (!cache_model::is_private(*l, me.core, me.clock)) {
+    if (l->sharing == nullptr || cache_model::due(*l->sharing, me.clock)) return false;
+    if (!cache_model::hits_unseen(*l->sharing, me.core, kind) || own_of(me, *l) != nullptr) return false;
+    model.hit(*l, me.core, kind, model.part_of(address, size));
+  }
+  me.clock += cost;
+  return true;
+}
+
 void engine::one_line(std::uint64_t address, unsigned size, access_kind kind) {
   sim_thread& me = *running;
-  line& l = line_of(address);
   const picoseconds cost = kind == access_kind::load ? m.load : kind == access_kind::store ? m.store : m.rmw;
   if (kind == access_kind::rmw) drain();
-  if (cache_model::is_private(l, me.core)) {
-    me.clock += cost;
-    not_too_far_ahead();
-    return;
-  }
+  if (hit_ahead(address, size, kind, cost)) return;
   in_order();
+  line& l = line_of(address);
   model.settle(l, me.clock);
   if (kind == access_kind::load) stay_in_order(l);
+  if (cache_model::is_private(l, me.core, me.clock)) {
+    me.clock += cost;
+    return;
+  }
   const line_part part = model.part_of(address, size);
   if (transition* mine = own_of(me, l)) {
     const byte_mask bytes = part.mask();
@@ -229,6 +251,7 @@ void engine::miss(line& l, access_kind kind, line_part part) {
     return;
   }
   me.clock = out.done;
+  if (out.entered == nullptr) return;  // a line's first touch, which comes before all others: made now, and long
   in_order();
   model.settle(l, me.clock);
 }
@@ -262,13 +285,9 @@ bool engine::atomic_store(void* address, unsigned size, std::uint64_t value) {
   sim_thread& me = *running;
   ++model.counts().accesses;
   const auto at = reinterpret_cast<std::uint64_t>(address);
-  line& l = line_of(at);
-  if (cache_model::is_private(l, me.core) && me.stores_deferred <= me.clock) {
-    me.clock += m.store;
-    not_too_far_ahead();
-    return true;
-  }
+  if (me.stores_deferred <= me.clock && hit_ahead(at, size, access_kind::store, m.store)) return true;
   in_order();
+  line& l = line_of(at);
   model.settle(l, me.clock);
   if (transition* mine = own_of(me, l)) {
     if (mine->size == size && mine->target == address && me.last_deferred == address) {
@@ -284,6 +303,10 @@ bool engine::atomic_store(void* address, unsigned size, std::uint64_t value) {
     me.clock = me.stores_deferred;  // this one would be seen at once, and so before those that wait
     in_order();
     model.settle(l, me.clock);
+  }
+  if (cache_model::is_private(l, me.core, me.clock)) {
+    me.clock += m.store;
+    return true;
   }
   const outcome out =
       model.request(l, me.core, access_kind::store, model.part_of(at, size), me.clock, me.stores_taken, me.last_access);
@@ -302,6 +325,7 @@ bool engine::atomic_store(void* address, unsigned size, std::uint64_t value) {
 
 bool engine::forwarded_from_buffer(const void* address, unsigned size, std::uint64_t* value) {
   sim_thread& me = *running;
+  in_order();
   line& l = line_of(reinterpret_cast<std::uint64_t>(address));
   model.settle(l, me.clock);
   const transition* mine = own_of(me, l);

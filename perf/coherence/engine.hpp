@@ -55,14 +55,10 @@ class engine {
     if (queue.anyone_before(running->clock, running->core)) return let_first_go();
     if (running->clock > give_up) stop_stuck("virtual time ran out");
   }
-  static constexpr picoseconds run_ahead = 200'000;
-  /// Nobody sees what a thread does on lines of its own, so it need not take turns for them, within limits: who comes
-  /// to share such a line for the first time finds it at most run_ahead older than it should be.
-  void not_too_far_ahead() {
-    if (running->clock > give_up || (!queue.empty() && queue.top().when + run_ahead < running->clock)) in_order();
+  /// Time has passed, in which nobody else is touched: the thread's turn, unless it need not take one.
+  void time_passed() {
+    if (!sees_ahead()) in_order();
   }
-  /// What is under way on the line of this address and due, is done.
-  void settle(const void* address);
 
   void block();  ///< until made ready by somebody else
   void ready(sim_thread& one, picoseconds when);
@@ -99,6 +95,30 @@ class engine {
     if (seen == nullptr || seen->number != number) seen = &model.find(address);
     return *seen;
   }
+  line* known_line(std::uint64_t address) {
+    const std::uint64_t number = model.number_of(address);
+    line*& seen = recent_[number % recent_lines];
+    if (seen == nullptr || seen->number != number) {
+      line* const found = model.known(address);
+      if (found == nullptr) return nullptr;
+      seen = found;
+    }
+    return seen;
+  }
+  /// Whether the thread may go on to its time without a turn as far as the conductor is concerned: that one looks at
+  /// what all of them have done, so nobody is ever ahead of it, and it of nobody.
+  [[nodiscard]] bool unwatched() const noexcept {
+    const sim_thread& watcher = threads.back();
+    return lookahead_ != 0 && running->clock <= queue.time_of(watcher.core) && running->clock <= give_up &&
+           running != &watcher && watcher.parked_on == nullptr;
+  }
+  /// Whether what is seen at the thread's core at its time is known before its turn: a request that another thread has
+  /// still to make takes effect `lookahead_` later at the earliest, wherever it is made.
+  [[nodiscard]] bool sees_ahead() const noexcept {
+    return running->clock < queue.first_time() + lookahead_ && unwatched();
+  }
+  /// An access before its turn or in it; false if it is to take its turn, nothing having been done.
+  bool hit_ahead(std::uint64_t address, unsigned size, access_kind kind, picoseconds cost);
   void one_line(std::uint64_t address, unsigned size, access_kind kind);
   /// Before a load: sequential consistency at the price of a wait where it could be seen. A load may only overtake its
   /// thread's own stores while nobody else's store to that line is waiting. (In a cycle of store buffering each thread
@@ -115,6 +135,7 @@ class engine {
   void serial_switch(unsigned next);
   void release_due();
   [[noreturn]] void stop();
+  const picoseconds lookahead_;     ///< 0: every access is a turn
   std::vector<unsigned> runnable_;  ///< of a serial schedule: who else could run
 
   static constexpr std::size_t recent_lines = 1024;

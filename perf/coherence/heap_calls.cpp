@@ -23,7 +23,11 @@ constexpr std::size_t page = 4096;
 
 /// What a call takes of a simulated thread's time.
 void charge(const void* from) noexcept {
-  if (posix::simulated(from)) pass(picoseconds_per_call);
+  if (!posix::simulated(from)) return;
+  pass(picoseconds_per_call);
+  watching = false;
+  if (!current->schedule.serial()) current->in_order();  // which block it is may hang on what others free
+  watching = true;
 }
 
 /// Whose blocks are to be known by the place that asked for them: not the engine's, nor those of who makes a report.

@@ -35,6 +35,14 @@ cache_model::cache_model(const machine& m, unsigned cores)
       table_(1U << 12),
       states_(m.protocol) {}
 
+line* cache_model::known(std::uint64_t address) const noexcept {
+  const std::uint64_t number = number_of(address);
+  const std::size_t mask = table_.size() - 1;
+  std::size_t at = (number * 0x9E3779B97F4A7C15U >> 20) & mask;
+  while (table_[at] != nullptr && table_[at]->number != number) at = (at + 1) & mask;
+  return table_[at];
+}
+
 line& cache_model::find(std::uint64_t address) {
   const std::uint64_t number = number_of(address);
   std::size_t mask = table_.size() - 1;
@@ -172,6 +180,7 @@ void cache_model::put_down_to_site(shared_line& l, const transition& t, bool tru
 }
 
 void cache_model::apply(shared_line& l, const transition& t) {
+  l.first_alone = false;
   if (t.size != 0) write_value(t.target, t.size, t.value);
   const line_change change = states_.granted(*l.state, t.core, t.kind, t.part, t.bytes);
   l.state = change.to;

@@ -124,6 +124,7 @@ struct hit_before {
 struct shared_line {
   const known_state* state;  ///< of the model's table
   picoseconds busy = 0;      ///< until when the directory serves somebody
+  bool first_alone = true;   ///< no request of a second core has taken effect yet
   transition_list under_way;
   hit_before last_hit;
   // Since counting began, for the report alone; nothing that is simulated depends on it:
@@ -159,6 +160,8 @@ class cache_model {
 
   /// The line that holds an address; made at the first touch.
   line& find(std::uint64_t address);
+  /// Likewise, or nullptr: nobody has touched it.
+  [[nodiscard]] line* known(std::uint64_t address) const noexcept;
   [[nodiscard]] std::uint64_t number_of(std::uint64_t address) const noexcept { return address >> shift_; }
   [[nodiscard]] unsigned offset_of(std::uint64_t address) const noexcept {
     return static_cast<unsigned>(address & (machine_.line_size - 1));
@@ -168,15 +171,26 @@ class cache_model {
     return line_part::of(offset_of(address), size);
   }
 
-  /// True if `core` alone has ever touched the line: then nobody can see when it does what.
-  [[nodiscard]] static bool is_private(const line& l, unsigned core) noexcept {
-    return l.sharing == nullptr && l.first == core;
+  /// True if at `now` no other core has had the line since `core` touched it first: then nobody can see when it does
+  /// what. That another one has asked for it does not matter until it gets it.
+  [[nodiscard]] static bool is_private(const line& l, unsigned core, picoseconds now) noexcept {
+    if (l.first != core) return false;
+    if (l.sharing == nullptr) return true;
+    return l.sharing->first_alone && !due(*l.sharing, now);
+  }
+  /// Whether something that is under way on a line has taken effect by `now`.
+  [[nodiscard]] static bool due(const shared_line& l, picoseconds now) noexcept {
+    return !l.under_way.empty() && l.under_way.front().when <= now;
+  }
+  /// True if a core has of a shared line, on which nothing is due, what it takes, and no other core's request could
+  /// find out in which order it and the access came: the access would be a hit that leaves the line's state as it is.
+  [[nodiscard]] static bool hits_unseen(const shared_line& l, unsigned core, access_kind kind) noexcept {
+    return kind == access_kind::load ? l.state->views.holders()[core] : l.state->owner == core && l.state->dirty;
   }
 
   /// Brings the line to `now`: what was under way and is due has happened.
   void settle(line& l, picoseconds now) {
-    if (l.sharing != nullptr && !l.sharing->under_way.empty() && l.sharing->under_way.front().when <= now)
-      settle_due(*l.sharing, now);
+    if (l.sharing != nullptr && due(*l.sharing, now)) settle_due(*l.sharing, now);
   }
 
   /// True if a core has of a shared line what it takes, which it then has used; the line is settled.

@@ -36,6 +36,10 @@ class ready_queue {
   [[nodiscard]] bool anyone_before(picoseconds when, unsigned thread) const noexcept {
     return nodes_[1] < key(when, thread);
   }
+  /// The time of top(); one that never comes if nobody waits.
+  [[nodiscard]] picoseconds first_time() const noexcept { return nodes_[1] >> 8; }
+  /// For when a thread waits; a time that never comes if it does not.
+  [[nodiscard]] picoseconds time_of(unsigned thread) const noexcept { return nodes_[leaves_ + thread] >> 8; }
   /// The thread waits until then, whatever it waited for before.
   void put(unsigned thread, picoseconds when) noexcept {
     when_[thread] = when;

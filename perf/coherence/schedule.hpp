@@ -30,6 +30,9 @@ struct schedule_options {
   /// Thread-local storage is as the last such simulation in this process left it, not fresh: it spares starting an OS
   /// thread per simulated one, which takes longer than a short schedule.
   bool keep_threads = false;
+  /// none and varied: a thread goes on before its turn where nothing that another one has still to do could reach it by
+  /// then. Without, every access is a turn of its own: the same results, slower.
+  bool lookahead = true;
 };
 
 /// Numbers that are the same on every host (splitmix64: Steele, Lea and Flood 2014).

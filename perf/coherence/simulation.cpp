@@ -149,7 +149,8 @@ void pass(picoseconds time) noexcept {
   if (!simulating()) return;
   const apart here;
   current->running->clock += current->schedule.varied(current->running->core, time);
-  current->not_too_far_ahead();
+  if (current->schedule.serial() && current->running->clock <= current->give_up) return;
+  current->time_passed();
 }
 
 void sleep_until(picoseconds when) noexcept {
@@ -173,7 +174,7 @@ void relax() noexcept {
   ++current->model.counts().spins;
   current->running->clock += current->schedule.varied(current->running->core, current->m.pause);
   current->spun();
-  current->in_order();
+  current->time_passed();
 }
 
 void yield() noexcept {
@@ -203,6 +204,7 @@ wait_end park_until(const void* word, std::uint32_t expected, picoseconds deadli
   sim_thread& me = *e.running;
   e.drain();
   me.clock += e.m.futex / 2;  // on its way in it locks the bucket, then looks at the word
+  if (!e.schedule.serial()) e.in_order();  // so that nobody comes between the look and the sleep
   e.access(reinterpret_cast<std::uint64_t>(word), 4, access_kind::load);
   if (*static_cast<const volatile std::uint32_t*>(word) != expected) {
     me.clock += e.m.futex - e.m.futex / 2;

@@ -231,6 +231,21 @@ TEST(model_version, is_another_one_wherever_a_fixed_program_has_other_numbers) {
   EXPECT_EQ(stored["programs"].size(), found.size()) << "programs were added; renew the numbers: " << renew;
 }
 
+TEST(lookahead, changes_no_number_of_the_fixed_programs) {
+  for (const char* name : {"zen4", "spr-2s"}) {
+    const auto m = load_machine(name);
+    for (const auto& one : programs)
+      for (const unsigned threads : {2U, 4U, 16U, 64U})
+        for (const auto kind : {schedule_kind::none, schedule_kind::varied}) {
+          schedule_options ahead{.kind = kind, .seed = 3};
+          schedule_options in_turn = ahead;
+          in_turn.lookahead = false;
+          EXPECT_EQ(numbers(one, threads, m, ahead), numbers(one, threads, m, in_turn))
+              << one.name << " on " << name << ", " << threads << " threads, schedule " << static_cast<int>(kind);
+        }
+  }
+}
+
 TEST(model_version, a_difference_is_told_in_words) {
   const ordered_json m = {{"m", 1}};
   const ordered_json stored = {{"machines", m}, {"programs", {{"m, a", {{"accesses", 3}, {"spins", 0}}}}}};

@@ -274,7 +274,7 @@ int serve(const ordered_json& setup, void (*extend)(matrix&)) {
   if (extend != nullptr) extend(all);
   how.schedule.weak = setup.value("weak", false);
   how.schedule.lookahead = setup.value("lookahead", true);  // false: for a test that it changes nothing
-  coherence::prepare_names();  // here, once, not in every child
+  coherence::prepare_names();                               // here, once, not in every child
   if (!say({{"simulates", 1}})) return 0;
   std::string line;
   while (std::getline(std::cin, line)) {

@@ -93,9 +93,9 @@ class scheduler {
  private:
   schedule_kind kind_;
   draws draws_;
-  std::vector<draws> of_thread_;              // varied and jitter: what a thread draws owes nothing to the others' turns
-  std::uint64_t stretch_ = 1;                 // random: one access in so many is a draw
-  std::vector<std::int64_t> priority_;        // pct
+  std::vector<draws> of_thread_;        // varied and jitter: what a thread draws owes nothing to the others' turns
+  std::uint64_t stretch_ = 1;           // random: one access in so many is a draw
+  std::vector<std::int64_t> priority_;  // pct
   std::vector<std::uint64_t> change_points_;  // the last one comes first
   std::int64_t lowest_ = 0;
   std::uint64_t steps_ = 0;

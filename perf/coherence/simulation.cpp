@@ -203,7 +203,7 @@ wait_end park_until(const void* word, std::uint32_t expected, picoseconds deadli
   engine& e = *current;
   sim_thread& me = *e.running;
   e.drain();
-  me.clock += e.m.futex / 2;  // on its way in it locks the bucket, then looks at the word
+  me.clock += e.m.futex / 2;               // on its way in it locks the bucket, then looks at the word
   if (!e.schedule.serial()) e.in_order();  // so that nobody comes between the look and the sleep
   e.access(reinterpret_cast<std::uint64_t>(word), 4, access_kind::load);
   if (*static_cast<const volatile std::uint32_t*>(word) != expected) {

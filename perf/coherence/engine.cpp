@@ -55,7 +55,15 @@ void engine::resume(ready_queue::entry next) {
     to.parked_on = nullptr;
   }
   to.clock = next.when;
+  look_ahead(to);
   switch_to(next.thread);
+}
+
+void engine::look_ahead(const sim_thread& next) noexcept {
+  const sim_thread& watcher = threads.back();
+  horizon_ = lookahead_ == 0 || &next == &watcher || watcher.parked_on != nullptr
+                 ? 0
+                 : std::min({queue.first_time() + lookahead_, queue.time_of(watcher.core) + 1, give_up});
 }
 
 void engine::let_first_go() {
@@ -78,6 +86,7 @@ void engine::ready(sim_thread& one, picoseconds when) {
     return;
   }
   queue.put(one.core, when);
+  look_ahead(*running);
 }
 
 void engine::release_due() {
@@ -149,10 +158,9 @@ void engine::leave() {
   block();
 }
 
-void engine::access(std::uint64_t address, unsigned size, access_kind kind) {
-  ++model.counts().accesses;
+void engine::turn(std::uint64_t address, unsigned size, access_kind kind) {
   if (schedule.serial()) {
-    running->clock += kind == access_kind::load ? m.load : kind == access_kind::store ? m.store : m.rmw;
+    running->clock += cost_of(kind);
     schedule.step(running->core, address, kind == access_kind::load);
     return serial_turn();
   }
@@ -198,7 +206,7 @@ bool engine::hit_ahead(std::uint64_t address, unsigned size, access_kind kind, p
 
 void engine::one_line(std::uint64_t address, unsigned size, access_kind kind) {
   sim_thread& me = *running;
-  const picoseconds cost = kind == access_kind::load ? m.load : kind == access_kind::store ? m.store : m.rmw;
+  const picoseconds cost = cost_of(kind);
   if (kind == access_kind::rmw) drain();
   if (hit_ahead(address, size, kind, cost)) return;
   in_order();

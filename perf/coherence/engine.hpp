@@ -40,7 +40,10 @@ class engine {
   engine(const machine& m, unsigned threads, const schedule_options& options);
 
   /// One access to memory that the calling hook is about to make. Returns when it is the thread's turn to make it.
-  void access(std::uint64_t address, unsigned size, access_kind kind);
+  void access(std::uint64_t address, unsigned size, access_kind kind) {
+    ++model.counts().accesses;
+    if (!hit_again(address, size, kind)) turn(address, size, kind);
+  }
   /// An atomic store; true if the value is to be written now, false if it will be when the line has come.
   bool atomic_store(void* address, unsigned size, std::uint64_t value);
   /// An atomic load; true if *value is set to what the thread itself stores and nobody sees yet.
@@ -105,18 +108,29 @@ class engine {
     }
     return seen;
   }
-  /// Whether the thread may go on to its time without a turn as far as the conductor is concerned: that one looks at
-  /// what all of them have done, so nobody is ever ahead of it, and it of nobody.
-  [[nodiscard]] bool unwatched() const noexcept {
-    const sim_thread& watcher = threads.back();
-    return lookahead_ != 0 && running->clock <= queue.time_of(watcher.core) && running->clock <= give_up &&
-           running != &watcher && watcher.parked_on == nullptr;
+  /// Whether what is seen at the thread's core at its time is known before its turn.
+  [[nodiscard]] bool sees_ahead() const noexcept { return running->clock < horizon_; }
+  /// Until when `next` sees ahead once it runs: a request that another thread has still to make takes effect
+  /// `lookahead_` later at the earliest, wherever it is made. The conductor looks at what all of them have done, so
+  /// nobody is ever ahead of it, and it of nobody.
+  void look_ahead(const sim_thread& next) noexcept;
+  /// The quickest way: an access before its turn to a line of the thread's own, or one that the thread has just made.
+  bool hit_again(std::uint64_t address, unsigned size, access_kind kind) {
+    sim_thread& me = *running;
+    if (me.clock >= horizon_) return false;
+    const line* const l = recent_[model.number_of(address) % recent_lines];
+    if (l == nullptr || l->number != model.number_of(address) || model.offset_of(address) + size > m.line_size)
+      return false;
+    if (kind == access_kind::load ? me.stores_deferred > me.clock : kind == access_kind::rmw && !me.stores.empty())
+      return false;
+    if (!cache_model::hits_again(*l, me.core, kind, model.part_of(address, size), me.clock)) return false;
+    me.clock += cost_of(kind);
+    return true;
   }
-  /// Whether what is seen at the thread's core at its time is known before its turn: a request that another thread has
-  /// still to make takes effect `lookahead_` later at the earliest, wherever it is made.
-  [[nodiscard]] bool sees_ahead() const noexcept {
-    return running->clock < queue.first_time() + lookahead_ && unwatched();
+  [[nodiscard]] picoseconds cost_of(access_kind kind) const noexcept {
+    return kind == access_kind::load ? m.load : kind == access_kind::store ? m.store : m.rmw;
   }
+  void turn(std::uint64_t address, unsigned size, access_kind kind);
   /// An access before its turn or in it; false if it is to take its turn, nothing having been done.
   bool hit_ahead(std::uint64_t address, unsigned size, access_kind kind, picoseconds cost);
   void one_line(std::uint64_t address, unsigned size, access_kind kind);
@@ -136,6 +150,7 @@ class engine {
   void release_due();
   [[noreturn]] void stop();
   const picoseconds lookahead_;     ///< 0: every access is a turn
+  picoseconds horizon_ = 0;         ///< until when the running thread sees ahead
   std::vector<unsigned> runnable_;  ///< of a serial schedule: who else could run
 
   static constexpr std::size_t recent_lines = 1024;

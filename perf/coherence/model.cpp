@@ -33,7 +33,11 @@ cache_model::cache_model(const machine& m, unsigned cores)
       cores_(cores),
       shift_(static_cast<unsigned>(std::countr_zero(m.line_size))),
       table_(1U << 12),
-      states_(m.protocol) {}
+      states_(m.protocol) {
+  for (unsigned i = 0; i < cores; ++i)
+    places_.push_back({static_cast<std::uint16_t>(i / m.cores_per_cluster),
+                       static_cast<std::uint16_t>(i / m.cores_per_cluster / m.clusters_per_socket)});
+}
 
 line* cache_model::known(std::uint64_t address) const noexcept {
   const std::uint64_t number = number_of(address);
@@ -105,15 +109,15 @@ std::uint16_t cache_model::server(const shared_line& l) const noexcept {
 
 const legs& cache_model::route(const shared_line& l, unsigned core, access_kind kind) const {
   if (kind == access_kind::load)
-    if (const auto owner = server(l); owner != line_state::nobody) return machine_.between(core, owner);
+    if (const auto owner = server(l); owner != line_state::nobody) return between(core, owner);
   // Whoever is served before this request has the line when its turn comes.
-  if (!l.under_way.empty()) return machine_.between(core, l.under_way.back().core);
-  if (l.state->owner != line_state::nobody) return machine_.between(core, l.state->owner);
+  if (!l.under_way.empty()) return between(core, l.under_way.back().core);
+  if (l.state->owner != line_state::nobody) return between(core, l.state->owner);
   const core_set& holders = l.state->views.holders();
   const legs* chosen = nullptr;
   for (unsigned k = 0; k < cores_; ++k) {
     if (k == core || !holders[k]) continue;
-    const legs& way = machine_.between(core, k);
+    const legs& way = between(core, k);
     const auto whole = [](const legs& x) { return x.request + x.probe + x.data; };
     // A read comes from the nearest copy, a write has to reach the farthest.
     if (chosen == nullptr || (kind == access_kind::load) == (whole(way) < whole(*chosen))) chosen = &way;
@@ -157,6 +161,7 @@ outcome cache_model::request(line& l, unsigned core, access_kind kind, line_part
   t.bytes = bytes;
   t.site = site;
   s.under_way.append(t);
+  s.last_hit = {};
   out.entered = &t;
   return out;
 }

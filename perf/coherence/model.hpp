@@ -178,6 +178,14 @@ class cache_model {
     if (l.sharing == nullptr) return true;
     return l.sharing->first_alone && !due(*l.sharing, now);
   }
+  /// Whether an access is to a line of the core's own, or the same as the last one to the line, with nothing in between:
+  /// then it leaves everything as it is.
+  [[nodiscard]] static bool hits_again(const line& l, unsigned core, access_kind kind, line_part part,
+                                       picoseconds now) noexcept {
+    const shared_line* const s = l.sharing.get();
+    if (s == nullptr) return l.first == core;
+    return s->last_hit == hit_before{static_cast<std::uint16_t>(core), kind, part} && !due(*s, now);
+  }
   /// Whether something that is under way on a line has taken effect by `now`.
   [[nodiscard]] static bool due(const shared_line& l, picoseconds now) noexcept {
     return !l.under_way.empty() && l.under_way.front().when <= now;
@@ -242,6 +250,10 @@ class cache_model {
   static void put_down_to_site(shared_line& l, const transition& t, bool true_sharing);
   [[nodiscard]] const legs& route(const shared_line& l, unsigned core, access_kind kind) const;
   [[nodiscard]] std::uint16_t server(const shared_line& l) const noexcept;
+  [[nodiscard]] const legs& between(unsigned a, unsigned b) const noexcept {
+    if (places_[a].cluster == places_[b].cluster) return machine_.near;
+    return places_[a].socket == places_[b].socket ? machine_.far : machine_.remote;
+  }
   void share(line& l);
   void forget_states();
   void grow();
@@ -254,6 +266,10 @@ class cache_model {
   std::vector<line*> table_;  // open addressing, a power of two
   std::deque<line> all_;
   line_states states_;
+  struct place {
+    std::uint16_t cluster, socket;
+  };
+  std::vector<place> places_;  // of each core
   std::deque<transition> transitions_;
   transition* free_ = nullptr;
 };

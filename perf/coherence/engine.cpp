@@ -61,9 +61,9 @@ void engine::resume(ready_queue::entry next) {
 
 void engine::look_ahead(const sim_thread& next) noexcept {
   const sim_thread& watcher = threads.back();
-  horizon_ = lookahead_ == 0 || &next == &watcher || watcher.parked_on != nullptr
-                 ? 0
-                 : std::min({queue.first_time() + lookahead_, queue.time_of(watcher.core) + 1, give_up});
+  const bool never = lookahead_ == 0 || &next == &watcher || watcher.parked_on != nullptr;
+  unwatched_ = never ? 0 : std::min(queue.time_of(watcher.core) + 1, give_up);
+  horizon_ = std::min(queue.first_time() + lookahead_, unwatched_);
 }
 
 void engine::let_first_go() {
@@ -189,18 +189,40 @@ void engine::stay_in_order(line& l) {
   model.settle(l, me.clock);
 }
 
-bool engine::hit_ahead(std::uint64_t address, unsigned size, access_kind kind, picoseconds cost) {
+bool engine::hit_ahead(std::uint64_t address, unsigned size, access_kind kind, bool may_join) {
   sim_thread& me = *running;
-  if (!sees_ahead()) return false;
+  if (me.clock >= unwatched_) return false;
   if (kind == access_kind::load && me.stores_deferred > me.clock) return false;  // see stay_in_order()
   line* const l = known_line(address);
   if (l == nullptr) return false;
   if (!cache_model::is_private(*l, me.core, me.clock)) {
-    if (l->sharing == nullptr || cache_model::due(*l->sharing, me.clock)) return false;
-    if (!cache_model::hits_unseen(*l->sharing, me.core, kind) || own_of(me, *l) != nullptr) return false;
-    model.hit(*l, me.core, kind, model.part_of(address, size));
+    if (l->sharing == nullptr) return false;
+    const line_part part = model.part_of(address, size);
+    if (transition* mine = own_of(me, *l)) {
+      if (!may_join || mine->when <= me.clock || !join(*l, *mine, kind, part.mask())) return false;
+    } else {
+      if (!sees_ahead() || cache_model::due(*l->sharing, me.clock)) return false;
+      if (!cache_model::hits_unseen(*l->sharing, me.core, kind)) return false;
+      model.hit(*l, me.core, kind, part);
+    }
+  } else if (!sees_ahead()) {
+    return false;
   }
-  me.clock += cost;
+  me.clock += cost_of(kind);
+  return true;
+}
+
+bool engine::join(line& l, transition& mine, access_kind kind, const byte_mask& bytes) {
+  const bool covers = mine.bytes.covers(bytes);
+  if (mine.kind != access_kind::store || mine.size != 0) return false;
+  if (kind == access_kind::rmw || (kind == access_kind::load && !covers)) return false;
+  model.note(l, running->core, kind, bytes);
+  if (kind == access_kind::load) return true;
+  if (!covers) {
+    mine.bytes |= bytes;
+    mine.part = {};
+  }
+  remember_store(mine.done);
   return true;
 }
 
@@ -208,7 +230,7 @@ void engine::one_line(std::uint64_t address, unsigned size, access_kind kind) {
   sim_thread& me = *running;
   const picoseconds cost = cost_of(kind);
   if (kind == access_kind::rmw) drain();
-  if (hit_ahead(address, size, kind, cost)) return;
+  if (hit_ahead(address, size, kind, true)) return;
   in_order();
   line& l = line_of(address);
   model.settle(l, me.clock);
@@ -219,18 +241,7 @@ void engine::one_line(std::uint64_t address, unsigned size, access_kind kind) {
   }
   const line_part part = model.part_of(address, size);
   if (transition* mine = own_of(me, l)) {
-    const byte_mask bytes = part.mask();
-    const bool covers = mine->bytes.covers(bytes);
-    if (mine->kind == access_kind::store && mine->size == 0 &&
-        (kind == access_kind::store || (kind == access_kind::load && covers))) {
-      model.note(l, me.core, kind, bytes);
-      if (kind == access_kind::store) {
-        if (!covers) {
-          mine->bytes |= bytes;
-          mine->part = {};
-        }
-        remember_store(mine->done);
-      }
+    if (join(l, *mine, kind, part.mask())) {
       me.clock += cost;
       return;
     }
@@ -293,13 +304,25 @@ bool engine::atomic_store(void* address, unsigned size, std::uint64_t value) {
   sim_thread& me = *running;
   ++model.counts().accesses;
   const auto at = reinterpret_cast<std::uint64_t>(address);
-  if (me.stores_deferred <= me.clock && hit_ahead(at, size, access_kind::store, m.store)) return true;
+  // The one in the buffer is overwritten: nobody could have seen it between the two.
+  const auto overwrites = [&](const transition& mine) {
+    return mine.size == size && mine.target == address && me.last_deferred == address;
+  };
+  if (me.stores_deferred <= me.clock) {
+    if (hit_ahead(at, size, access_kind::store, false)) return true;
+  } else if (line* const known = me.clock < unwatched_ ? known_line(at) : nullptr) {
+    if (transition* mine = own_of(me, *known); mine != nullptr && mine->when > me.clock && overwrites(*mine)) {
+      mine->value = value;
+      me.clock += m.store;
+      return false;
+    }
+  }
   in_order();
   line& l = line_of(at);
   model.settle(l, me.clock);
   if (transition* mine = own_of(me, l)) {
-    if (mine->size == size && mine->target == address && me.last_deferred == address) {
-      mine->value = value;  // the one in the buffer is overwritten: nobody could have seen it between the two
+    if (overwrites(*mine)) {
+      mine->value = value;
       me.clock += m.store;
       return false;
     }

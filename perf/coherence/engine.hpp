@@ -132,7 +132,11 @@ class engine {
   }
   void turn(std::uint64_t address, unsigned size, access_kind kind);
   /// An access before its turn or in it; false if it is to take its turn, nothing having been done.
-  bool hit_ahead(std::uint64_t address, unsigned size, access_kind kind, picoseconds cost);
+  /// `may_join`: see join(); an atomic store does not.
+  bool hit_ahead(std::uint64_t address, unsigned size, access_kind kind, bool may_join);
+  /// An access to a line for which a store of the thread is under way already: one more store is done with it, and a
+  /// load of what it wrote reads it back. That hangs on nobody else. False: it is another kind of access.
+  bool join(line& l, transition& mine, access_kind kind, const byte_mask& bytes);
   void one_line(std::uint64_t address, unsigned size, access_kind kind);
   /// Before a load: sequential consistency at the price of a wait where it could be seen. A load may only overtake its
   /// thread's own stores while nobody else's store to that line is waiting. (In a cycle of store buffering each thread
@@ -150,7 +154,8 @@ class engine {
   void release_due();
   [[noreturn]] void stop();
   const picoseconds lookahead_;     ///< 0: every access is a turn
-  picoseconds horizon_ = 0;         ///< until when the running thread sees ahead
+  picoseconds unwatched_ = 0;       ///< until when the conductor does not look at what the running thread does
+  picoseconds horizon_ = 0;         ///< until when that thread sees ahead
   std::vector<unsigned> runnable_;  ///< of a serial schedule: who else could run
 
   static constexpr std::size_t recent_lines = 1024;

@@ -16,13 +16,13 @@ namespace {
 
 constexpr std::size_t names_listed = 6;
 
-std::uint64_t misses(const line_counts& c) { return c.true_sharing + c.false_sharing; }
+std::uint64_t misses(const small_line_counts& c) { return std::uint64_t{c.true_sharing} + c.false_sharing; }
 
 /// Bytes that one or more threads touched, cut where what one of them touched begins or ends.
 std::vector<byte_range> touched_parts(const line& l, unsigned line_size) {
   std::vector<bool> touched(line_size), cut(line_size + 1);
   for (unsigned thread = 0; thread < slots; ++thread)
-    for (const auto& mask : {l.sharing->noted.of(thread).read, l.sharing->noted.of(thread).wrote})
+    for (const auto& mask : {l.sharing->noted->of(thread).read, l.sharing->noted->of(thread).wrote})
       for (const auto& r : ranges(mask)) {
         cut[r.begin] = cut[r.end] = true;
         for (unsigned i = r.begin; i < r.end; ++i) touched[i] = true;

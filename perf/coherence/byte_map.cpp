@@ -37,9 +37,10 @@ line_report byte_map(const line& l, unsigned line_size) {
   out.size = line_size;
   out.address = l.number * line_size;
   if (l.sharing == nullptr) return out;
-  out.counts = l.sharing->counts;
+  const small_line_counts& c = l.sharing->counts;
+  out.counts = {c.line_transfers, c.invalidations, c.upgrades, c.write_backs, c.true_sharing, c.false_sharing};
   for (unsigned thread = 0; thread < slots; ++thread) {
-    const byte_use use = l.sharing->noted.of(thread);
+    const byte_use use = l.sharing->noted->of(thread);
     thread_bytes one{thread, ranges(use.read), ranges(use.wrote)};
     if (one.read.empty() && one.wrote.empty()) continue;
     if (out.bytes.size() < max_threads_shown)

@@ -4,6 +4,7 @@
 
 #include <bit>
 #include <functional>
+#include <initializer_list>
 #include <utility>
 
 namespace contend::coherence {
@@ -19,6 +20,11 @@ template <class Groups>
 void drop(Groups& groups, typename Groups::iterator which) {
   *which = groups.back();
   groups.pop_back();
+}
+
+std::uint64_t mixed(std::uint64_t sum, std::initializer_list<std::uint64_t> more) noexcept {
+  for (const std::uint64_t one : more) sum = (std::rotl(sum, 23) ^ one) * 0x9E3779B97F4A7C15U;
+  return sum;
 }
 
 }  // namespace
@@ -130,10 +136,11 @@ bool core_views::used_by_others(unsigned core, const byte_mask& bytes) const {
   });
 }
 
-void core_uses::add_more(unsigned core, const byte_use& what) {
+void core_uses::add(unsigned core, const byte_use& what) {
   const auto in = group_of(groups_, core);
   byte_use all = what;
   if (in != groups_.end()) {
+    if (in->what.covers(what)) return;
     all.read |= in->what.read;
     all.wrote |= in->what.wrote;
     in->who.reset(core);
@@ -150,13 +157,16 @@ void core_uses::add_more(unsigned core, const byte_use& what) {
 
 std::uint64_t core_views::hash() const noexcept {
   std::uint64_t sum = vague_;
-  const auto mix = [&](std::uint64_t more) { sum = (std::rotl(sum, 23) ^ more) * 0x9E3779B97F4A7C15U; };
-  for (const auto& g : groups_) {
-    mix(g.bytes.low);
-    mix(g.bytes.high);
-    mix(std::hash<core_set>()(g.who));
-    mix(static_cast<std::uint64_t>(g.what));
-  }
+  for (const auto& g : groups_)
+    sum = mixed(sum, {g.bytes.low, g.bytes.high, std::hash<core_set>()(g.who), static_cast<std::uint64_t>(g.what)});
+  return sum;
+}
+
+std::uint64_t core_uses::hash() const noexcept {
+  std::uint64_t sum = groups_.size();
+  for (const auto& g : groups_)
+    sum = mixed(sum,
+                {g.what.read.low, g.what.read.high, g.what.wrote.low, g.what.wrote.high, std::hash<core_set>()(g.who)});
   return sum;
 }
 

@@ -121,24 +121,23 @@ class core_views {
 /// For each core which bytes it used, for the report.
 class core_uses {
  public:
-  void add(unsigned core, const byte_use& what) {
+  void add(unsigned core, const byte_use& what);
+  [[nodiscard]] bool covers(unsigned core, const byte_use& what) const {
     for (const auto& g : groups_)
-      if (g.who[core]) {
-        if (!g.what.covers(what)) add_more(core, what);
-        return;
-      }
-    add_more(core, what);
+      if (g.who[core]) return g.what.covers(what);
+    return false;
   }
   [[nodiscard]] byte_use of(unsigned core) const;
-  void clear() { groups_.clear(); }
   [[nodiscard]] std::size_t bytes_used() const noexcept { return groups_.capacity() * sizeof(group); }
+  bool operator==(const core_uses&) const = default;
+  [[nodiscard]] std::uint64_t hash() const noexcept;
 
  private:
   struct group {
     byte_use what;
     core_set who;
+    bool operator==(const group&) const = default;
   };
-  void add_more(unsigned core, const byte_use& what);
   std::vector<group> groups_;
 };
 

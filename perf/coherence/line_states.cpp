@@ -7,20 +7,11 @@
 namespace contend::coherence {
 namespace {
 
-constexpr std::size_t least_limit = 256;
 constexpr std::size_t least_answers = 256;
-constexpr std::size_t most_answers = std::size_t{1} << 14;
+constexpr std::size_t most_answers = 4096;
 
 std::uint64_t mixed(std::uint64_t a, std::uint64_t b) noexcept {
   return ((a << 23 | a >> 41) ^ b) * 0x9E3779B97F4A7C15U;
-}
-
-std::uint64_t hash_of(const line_state& s) noexcept {
-  std::uint64_t sum = s.views.hash();
-  sum = mixed(sum, std::uint64_t{s.owner} << 32 | std::uint64_t{s.owned_by} << 8 | (s.dirty ? 1U : 0U));
-  sum = mixed(sum, s.written.low);
-  sum = mixed(sum, s.written.high);
-  return sum >> 17;
 }
 
 /// A question in a word, never 0: there are at most 256 cores and 128 bytes in a line.
@@ -49,37 +40,14 @@ std::uint64_t packed(const line_change& c) noexcept {
 
 }  // namespace
 
-line_states::line_states(coherence_protocol protocol)
-    : protocol_(protocol), table_(4 * least_limit), answers_(least_answers), limit_(least_limit) {}
-
-std::size_t line_states::place_of(const line_state& state) const {
-  const std::size_t mask = table_.size() - 1;
-  std::size_t at = hash_of(state) & mask;
-  while (table_[at] != 0 && !(static_cast<const line_state&>(*states_[table_[at] - 1]) == state)) at = (at + 1) & mask;
-  return at;
+std::uint64_t line_state::hash() const noexcept {
+  std::uint64_t sum = views.hash();
+  sum = mixed(sum, std::uint64_t{owner} << 32 | std::uint64_t{owned_by} << 8 | (dirty ? 1U : 0U));
+  sum = mixed(sum, written.low);
+  return mixed(sum, written.high);
 }
 
-void line_states::enter_all(std::size_t places) {
-  table_.assign(places, 0);
-  for (const auto& one : states_)
-    if (one) table_[place_of(*one)] = one->number + 1;
-}
-
-const known_state& line_states::intern(const line_state& state) {
-  if (2 * (used_ + 1) > table_.size()) enter_all(2 * table_.size());
-  const std::size_t at = place_of(state);
-  if (table_[at] != 0) return *states_[table_[at] - 1];
-  if (free_.empty()) {
-    free_.push_back(static_cast<std::uint32_t>(states_.size()));
-    states_.emplace_back();
-  }
-  const std::uint32_t number = free_.back();
-  states_[number] = std::make_unique<known_state>(known_state{state, number, false});
-  free_.pop_back();
-  table_[at] = number + 1;
-  ++used_;
-  return *states_[number];
-}
+line_states::line_states(coherence_protocol protocol) : protocol_(protocol), answers_(least_answers) {}
 
 const known_state& line_states::of_second_user(unsigned first) {
   line_state fresh;
@@ -186,7 +154,7 @@ line_change line_states::work_out(const known_state& from, unsigned core, access
 
 line_change line_states::unpacked(std::uint64_t word) const noexcept {
   line_change out;
-  out.to = states_[word >> 32].get();
+  out.to = &states_.at(static_cast<std::uint32_t>(word >> 32));
   out.invalidated = static_cast<std::uint8_t>(word >> 8);
   out.because = static_cast<line_change::sharing>(word >> 3 & 3);
   out.transferred = (word & 1) != 0;
@@ -195,29 +163,13 @@ line_change line_states::unpacked(std::uint64_t word) const noexcept {
   return out;
 }
 
-void line_states::clear_marks() noexcept {
-  for (const auto& one : states_)
-    if (one) one->in_use = false;
-}
-
-void line_states::forget_unmarked() {
-  for (auto& one : states_)
-    if (one && !one->in_use) {
-      free_.push_back(one->number);
-      one.reset();
-      --used_;
-    }
-  enter_all(table_.size());
+void line_states::forget_unmarked(std::size_t spare) {
+  states_.forget_unmarked(spare);
   std::fill(answers_.begin(), answers_.end(), answer{});  // they name states that are no more
-  limit_ = std::max(least_limit, 2 * used_);
 }
 
 std::size_t line_states::bytes_used() const noexcept {
-  std::size_t sum = states_.capacity() * sizeof(states_[0]) + free_.capacity() * sizeof(free_[0]) +
-                    table_.capacity() * sizeof(table_[0]) + answers_.capacity() * sizeof(answer);
-  for (const auto& one : states_)
-    if (one) sum += sizeof *one + one->views.bytes_used();
-  return sum;
+  return states_.bytes_used() + answers_.capacity() * sizeof(answer);
 }
 
 }  // namespace contend::coherence

@@ -5,11 +5,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <vector>
 
 #include "core_views.hpp"
 #include "machine.hpp"
+#include "shared_values.hpp"
 
 namespace contend::coherence {
 
@@ -35,13 +35,10 @@ struct line_state {
   byte_mask written;                ///< by the owner since it became the owner
   core_views views;
   bool operator==(const line_state&) const = default;
+  [[nodiscard]] std::uint64_t hash() const noexcept;
+  [[nodiscard]] std::size_t bytes_used() const noexcept { return views.bytes_used(); }
 };
-
-/// A state in the table of them.
-struct known_state : line_state {
-  std::uint32_t number = 0;
-  bool in_use = false;  ///< while those that are not are looked for
-};
+using known_state = shared_values<line_state>::known;
 
 /// What it comes to that a core gets a line.
 struct line_change {
@@ -58,11 +55,9 @@ struct line_change {
 class line_states {
  public:
   explicit line_states(coherence_protocol protocol);
-  line_states(const line_states&) = delete;
-  line_states& operator=(const line_states&) = delete;
 
   /// The one object of a state.
-  const known_state& intern(const line_state& state);
+  const known_state& intern(const line_state& state) { return states_.intern(state); }
   /// A second core comes to a line that `first` alone has touched.
   const known_state& of_second_user(unsigned first);
   /// A core without a copy asks for one.
@@ -72,13 +67,13 @@ class line_states {
   /// The core gets the line. `part`: `bytes`, if they are in one part.
   line_change granted(const known_state& from, unsigned core, access_kind kind, line_part part, const byte_mask& bytes);
 
-  /// Whether it is time to look which states are in use: clear_marks(), mark() of each, forget_unmarked().
-  [[nodiscard]] bool crowded() const noexcept { return used_ >= limit_; }
-  void clear_marks() noexcept;
-  void mark(const known_state& one) noexcept { states_[one.number]->in_use = true; }
-  void forget_unmarked();
+  /// As of shared_values.
+  [[nodiscard]] bool crowded() const noexcept { return states_.crowded(); }
+  void clear_marks() noexcept { states_.clear_marks(); }
+  void mark(const known_state& one) noexcept { states_.mark(one); }
+  void forget_unmarked(std::size_t spare);
 
-  [[nodiscard]] std::size_t size() const noexcept { return used_; }
+  [[nodiscard]] std::size_t size() const noexcept { return states_.size(); }
   [[nodiscard]] std::size_t bytes_used() const noexcept;
 
  private:
@@ -91,16 +86,10 @@ class line_states {
   [[nodiscard]] const answer* answered(std::uint64_t question) const noexcept;
   line_change remember(std::uint64_t question, const line_change& change);
   [[nodiscard]] line_change unpacked(std::uint64_t word) const noexcept;
-  [[nodiscard]] std::size_t place_of(const line_state& state) const;
-  void enter_all(std::size_t places);
 
   const coherence_protocol protocol_;
-  std::vector<std::unique_ptr<known_state>> states_;  // by number; nullptr: the number is free
-  std::vector<std::uint32_t> free_;
-  std::vector<std::uint32_t> table_;  // open addressing, a power of two; number + 1, or 0
-  std::vector<answer> answers_;       // a power of two, the later one stays
-  std::size_t used_ = 0;
-  std::size_t limit_;
+  shared_values<line_state> states_;
+  std::vector<answer> answers_;  // a power of two, the later one stays
   std::size_t displaced_ = 0;
 };
 

@@ -39,50 +39,54 @@ cache_model::cache_model(const machine& m, unsigned cores)
                        static_cast<std::uint16_t>(i / m.cores_per_cluster / m.clusters_per_socket)});
 }
 
-line* cache_model::known(std::uint64_t address) const noexcept {
-  const std::uint64_t number = number_of(address);
+std::size_t cache_model::place_of(std::uint64_t number) const noexcept {
   const std::size_t mask = table_.size() - 1;
   std::size_t at = (number * 0x9E3779B97F4A7C15U >> 20) & mask;
-  while (table_[at] != nullptr && table_[at]->number != number) at = (at + 1) & mask;
-  return table_[at];
+  while (table_[at] != 0 && all_[table_[at] - 1].number != number) at = (at + 1) & mask;
+  return at;
+}
+
+line* cache_model::known(std::uint64_t address) noexcept {
+  const std::uint32_t one = table_[place_of(number_of(address))];
+  return one != 0 ? &all_[one - 1] : nullptr;
 }
 
 line& cache_model::find(std::uint64_t address) {
-  const std::uint64_t number = number_of(address);
-  std::size_t mask = table_.size() - 1;
-  std::size_t at = (number * 0x9E3779B97F4A7C15U >> 20) & mask;
-  while (table_[at] != nullptr) {
-    if (table_[at]->number == number) return *table_[at];
-    at = (at + 1) & mask;
-  }
+  if (line* const one = known(address)) return *one;
   if (all_.size() * 2 >= table_.size()) {
-    grow();
-    return find(address);
+    table_.assign(table_.size() * 2, 0);
+    for (const auto& one : all_) table_[place_of(one.number)] = one.order + 1;
   }
   line& fresh = all_.emplace_back();
-  fresh.number = number;
+  fresh.number = number_of(address);
   fresh.order = static_cast<std::uint32_t>(all_.size() - 1);
-  table_[at] = &fresh;
+  table_[place_of(fresh.number)] = fresh.order + 1;
   return fresh;
 }
 
-void cache_model::grow() {
-  table_.assign(table_.size() * 2, nullptr);
-  const std::size_t mask = table_.size() - 1;
-  for (auto& one : all_) {
-    std::size_t at = (one.number * 0x9E3779B97F4A7C15U >> 20) & mask;
-    while (table_[at] != nullptr) at = (at + 1) & mask;
-    table_[at] = &one;
-  }
+void cache_model::share(line& l) {
+  l.sharing = std::make_unique<shared_line>(states_.of_second_user(l.first), uses_.intern({}));
 }
 
-void cache_model::share(line& l) { l.sharing = std::make_unique<shared_line>(states_.of_second_user(l.first)); }
+void cache_model::note_more(shared_line& l, unsigned core, const byte_use& use) {
+  core_uses all = *l.noted;
+  all.add(core, use);
+  l.noted = &uses_.intern(all);
+}
 
-void cache_model::forget_states() {
+void cache_model::tidy() {
+  if (!states_.crowded() && !uses_.crowded()) return;
   states_.clear_marks();
+  uses_.clear_marks();
   for (const auto& one : all_)
-    if (one.sharing != nullptr) states_.mark(*one.sharing->state);
-  states_.forget_unmarked();
+    if (one.sharing != nullptr) {
+      states_.mark(*one.sharing->state);
+      uses_.mark(*one.sharing->noted);
+    }
+  // So many may come again that looking through all lines is spread over enough of them, and they over enough lines.
+  const std::size_t spare = all_.size() / 16;
+  states_.forget_unmarked(spare);
+  uses_.forget_unmarked(spare);
 }
 
 transition& cache_model::fresh_transition() {
@@ -136,7 +140,7 @@ outcome cache_model::request(line& l, unsigned core, access_kind kind, line_part
     share(l);
   }
   if (hit(l, core, kind, part)) return {true, now, now, nullptr};
-  if (states_.crowded()) forget_states();
+  tidy();
   shared_line& s = *l.sharing;
   const byte_mask bytes = part.mask();
   note(l, core, kind, bytes);
@@ -191,18 +195,19 @@ void cache_model::apply(shared_line& l, const transition& t) {
   l.state = change.to;
   l.last_hit = {};
   if (!counting_) return;
-  const auto count = [&](std::uint64_t line_counts::*what, std::uint64_t n) {
-    counts_.*what += n;
-    l.counts.*what += n;
+  const auto count = [](std::uint64_t& all, std::uint32_t& of_line, unsigned n) {
+    all += n;
+    of_line += std::min<std::uint32_t>(n, ~of_line);
   };
   using sharing = line_change::sharing;
-  count(&line_counts::line_transfers, change.transferred);
-  count(&line_counts::upgrades, change.upgraded);
-  count(&line_counts::invalidations, change.invalidated);
-  count(&line_counts::write_backs, change.written_back);
+  count(counts_.line_transfers, l.counts.line_transfers, change.transferred);
+  count(counts_.upgrades, l.counts.upgrades, change.upgraded);
+  count(counts_.invalidations, l.counts.invalidations, change.invalidated);
+  count(counts_.write_backs, l.counts.write_backs, change.written_back);
   if (change.because == sharing::none) return;
   const bool wanted = change.because == sharing::with_true;
-  count(wanted ? &line_counts::true_sharing : &line_counts::false_sharing, 1);
+  count(wanted ? counts_.true_sharing : counts_.false_sharing, wanted ? l.counts.true_sharing : l.counts.false_sharing,
+        1);
   put_down_to_site(l, t, wanted);
 }
 
@@ -212,7 +217,7 @@ void cache_model::reset_counts() {
   for (auto& one : all_) {
     if (one.sharing == nullptr) continue;
     one.sharing->counts = {};
-    one.sharing->noted.clear();
+    one.sharing->noted = &uses_.intern({});
     one.sharing->last_hit = {};
     one.sharing->sites.clear();
   }
@@ -225,12 +230,10 @@ std::vector<const line*> cache_model::lines() const {
 }
 
 std::size_t cache_model::bytes_used() const noexcept {
-  std::size_t sum = table_.size() * sizeof(line*) + all_.size() * sizeof(line) +
-                    transitions_.size() * sizeof(transition) + states_.bytes_used();
+  std::size_t sum = table_.size() * sizeof(table_[0]) + all_.size() * sizeof(line) +
+                    transitions_.size() * sizeof(transition) + states_.bytes_used() + uses_.bytes_used();
   for (const auto& one : all_)
-    if (one.sharing)
-      sum +=
-          sizeof(shared_line) + one.sharing->noted.bytes_used() + one.sharing->sites.capacity() * sizeof(site_counts);
+    if (one.sharing) sum += sizeof(shared_line) + one.sharing->sites.capacity() * sizeof(site_counts);
   return sum;
 }
 

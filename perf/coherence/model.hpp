@@ -14,18 +14,23 @@
 #include "core_views.hpp"
 #include "line_states.hpp"
 #include "machine.hpp"
+#include "shared_values.hpp"
 
 namespace contend::coherence {
 
 /// What was counted of one line.
-struct line_counts {
-  std::uint64_t line_transfers = 0;  ///< a core got a line's data from another core
-  std::uint64_t invalidations = 0;   ///< copies that other cores lost
-  std::uint64_t upgrades = 0;        ///< a core that had a copy became the owner: no data travelled
-  std::uint64_t write_backs = 0;     ///< MESI: a line that had been written was read by another core
-  std::uint64_t true_sharing = 0;    ///< misses and upgrades on bytes that another core wrote, or reads
-  std::uint64_t false_sharing = 0;   ///< the others: another part of the line was used by somebody else
+template <class Word>
+struct counts_of_line {
+  Word line_transfers = 0;  ///< a core got a line's data from another core
+  Word invalidations = 0;   ///< copies that other cores lost
+  Word upgrades = 0;        ///< a core that had a copy became the owner: no data travelled
+  Word write_backs = 0;     ///< MESI: a line that had been written was read by another core
+  Word true_sharing = 0;    ///< misses and upgrades on bytes that another core wrote, or reads
+  Word false_sharing = 0;   ///< the others: another part of the line was used by somebody else
 };
+using line_counts = counts_of_line<std::uint64_t>;
+/// As lines keep them, there being many; they stop at the greatest value.
+using small_line_counts = counts_of_line<std::uint32_t>;
 
 /// Of all lines, over all cores.
 struct event_counts : line_counts {
@@ -120,19 +125,21 @@ struct hit_before {
   bool operator==(const hit_before&) const = default;
 };
 
+using known_uses = shared_values<core_uses>::known;
+
 /// A line that more than one core has touched.
 struct shared_line {
   const known_state* state;  ///< of the model's table
   picoseconds busy = 0;      ///< until when the directory serves somebody
-  bool first_alone = true;   ///< no request of a second core has taken effect yet
   transition_list under_way;
   hit_before last_hit;
+  bool first_alone = true;  ///< no request of a second core has taken effect yet
   // Since counting began, for the report alone; nothing that is simulated depends on it:
-  line_counts counts;
-  core_uses noted;
+  small_line_counts counts;
+  const known_uses* noted;
   std::vector<site_counts> sites;  ///< in the order of their first miss
 
-  explicit shared_line(const known_state& begin) : state(&begin) {}
+  shared_line(const known_state& begin, const known_uses& none) : state(&begin), noted(&none) {}
 };
 
 /// A line that has been touched. Most are by one core alone and stay this small.
@@ -161,7 +168,7 @@ class cache_model {
   /// The line that holds an address; made at the first touch.
   line& find(std::uint64_t address);
   /// Likewise, or nullptr: nobody has touched it.
-  [[nodiscard]] line* known(std::uint64_t address) const noexcept;
+  [[nodiscard]] line* known(std::uint64_t address) noexcept;
   [[nodiscard]] std::uint64_t number_of(std::uint64_t address) const noexcept { return address >> shift_; }
   [[nodiscard]] unsigned offset_of(std::uint64_t address) const noexcept {
     return static_cast<unsigned>(address & (machine_.line_size - 1));
@@ -178,8 +185,8 @@ class cache_model {
     if (l.sharing == nullptr) return true;
     return l.sharing->first_alone && !due(*l.sharing, now);
   }
-  /// Whether an access is to a line of the core's own, or the same as the last one to the line, with nothing in between:
-  /// then it leaves everything as it is.
+  /// Whether an access is to a line of the core's own, or the same as the last one to the line, with nothing in
+  /// between: then it leaves everything as it is.
   [[nodiscard]] static bool hits_again(const line& l, unsigned core, access_kind kind, line_part part,
                                        picoseconds now) noexcept {
     const shared_line* const s = l.sharing.get();
@@ -222,12 +229,12 @@ class cache_model {
   /// What `core` has under way on the line, or nullptr.
   static transition* own(line& l, unsigned core);
   /// Notes which bytes an access touches; request() does so itself.
-  void note(line& l, unsigned core, access_kind kind, const byte_mask& bytes) const {
+  void note(line& l, unsigned core, access_kind kind, const byte_mask& bytes) {
     if (l.sharing == nullptr || !counting_) return;
     byte_use use;
     if (kind != access_kind::store) use.read = bytes;
     if (kind != access_kind::load) use.wrote = bytes;
-    l.sharing->noted.add(core, use);
+    if (!l.sharing->noted->covers(core, use)) note_more(*l.sharing, core, use);
   }
 
   /// The states of its shared lines.
@@ -255,17 +262,20 @@ class cache_model {
     return places_[a].socket == places_[b].socket ? machine_.far : machine_.remote;
   }
   void share(line& l);
-  void forget_states();
-  void grow();
+  void note_more(shared_line& l, unsigned core, const byte_use& use);
+  /// Forgets what no line refers to any more, if that may be much.
+  void tidy();
+  [[nodiscard]] std::size_t place_of(std::uint64_t number) const noexcept;
 
   const machine& machine_;
   unsigned cores_;
   unsigned shift_;
   event_counts counts_;
   bool counting_ = true;
-  std::vector<line*> table_;  // open addressing, a power of two
+  std::vector<std::uint32_t> table_;  // open addressing, a power of two; order + 1, or 0
   std::deque<line> all_;
   line_states states_;
+  shared_values<core_uses> uses_;
   struct place {
     std::uint16_t cluster, socket;
   };

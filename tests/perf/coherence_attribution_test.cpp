@@ -210,9 +210,9 @@ TEST(attribution, after_stop_counting_a_line_keeps_what_was_noted) {
   EXPECT_EQ(l.sharing->sites[0].false_sharing, 2U);
   EXPECT_EQ(l.sharing->counts.line_transfers, 2U);
   EXPECT_EQ(model.counts().line_transfers, 2U);
-  EXPECT_EQ(ranges(l.sharing->noted.of(1).wrote), (bytes{{8, 16}}));
+  EXPECT_EQ(ranges(l.sharing->noted->of(1).wrote), (bytes{{8, 16}}));
   model.reset_counts();
-  EXPECT_TRUE(ranges(l.sharing->noted.of(1).wrote).empty());
+  EXPECT_TRUE(ranges(l.sharing->noted->of(1).wrote).empty());
   hand_over(&third);
   EXPECT_EQ(l.sharing->counts.false_sharing, 2U) << "and counts again";
 }

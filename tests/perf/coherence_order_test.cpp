@@ -175,7 +175,7 @@ TEST(core_uses, say_what_each_core_did) {
     plain[core].wrote |= what.wrote;
     ASSERT_EQ(uses.of(core), plain[core]);
     if (draw() % 1'000 == 0) {
-      uses.clear();
+      uses = {};
       plain = {};
     }
     const auto other = static_cast<unsigned>(draw() % slots);

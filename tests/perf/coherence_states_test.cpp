@@ -54,7 +54,7 @@ TEST_P(line_states_of, many_lines_are_those_of_a_fresh_table_each_time) {
       ++collections;
       known.clear_marks();
       for (const auto* one : lines) known.mark(*one);
-      known.forget_unmarked();
+      known.forget_unmarked(0);
       ASSERT_LE(known.size(), lines.size());
     }
     EXPECT_GT(collections, 0U);
@@ -76,7 +76,7 @@ TEST(line_states, that_nobody_is_in_any_more_are_forgotten) {
   EXPECT_GT(all.size(), 200U);
   all.clear_marks();
   all.mark(*state);
-  all.forget_unmarked();
+  all.forget_unmarked(0);
   EXPECT_EQ(all.size(), 1U);
   EXPECT_EQ(static_cast<line_state>(*state), kept);
   EXPECT_EQ(&all.intern(kept), state);

@@ -230,8 +230,12 @@ void engine::one_line(std::uint64_t address, unsigned size, access_kind kind) {
   sim_thread& me = *running;
   const picoseconds cost = cost_of(kind);
   if (kind == access_kind::rmw) drain();
-  if (hit_ahead(address, size, kind, true)) return;
-  in_order();
+  if (queue.anyone_before(me.clock, me.core)) {
+    if (hit_ahead(address, size, kind, true)) return;
+    let_first_go();
+  } else if (me.clock > give_up) {
+    stop_stuck("virtual time ran out");
+  }
   line& l = line_of(address);
   model.settle(l, me.clock);
   if (kind == access_kind::load) stay_in_order(l);

@@ -5,7 +5,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdlib>
-#include <numeric>
 #include <regex>
 #include <string_view>
 #include <thread>
@@ -264,6 +263,9 @@ options parse_options(int argc, char** argv) {
   out.json_file = json_file;
   if (!json_file.empty() && !out.validating)
     throw usage_error("--json: '" + json_file + "' is written by --validate alone; --list and --plan print theirs");
+  if (out.validating && (out.plan || out.list))
+    throw usage_error(std::string(out.plan ? "--plan" : "--list") +
+                      ": --validate measures and simulates at once; leave one of them out");
   if (out.validating && !out.machine.empty() && out.machine != "local")
     throw usage_error("--machine: '" + out.machine + "' cannot be validated here; --validate calibrates this machine");
   const std::string expression = out.filter.rfind('-', 0) == 0 ? out.filter.substr(1) : out.filter;
@@ -278,35 +280,6 @@ options parse_options(int argc, char** argv) {
 std::string verb_of(int argc, char** argv) {
   const bool simulate = std::any_of(argv, argv + argc, [](const char* one) { return one == simulate_flag; });
   return std::string(simulate ? simulate_verb : "contend bench");
-}
-
-std::vector<std::string> nearest(const std::string& wrong, const std::vector<std::string>& known) {
-  const auto distance = [](const std::string& a, const std::string& b) {  // Levenshtein 1966
-    std::vector<std::size_t> row(b.size() + 1);
-    std::iota(row.begin(), row.end(), std::size_t{0});
-    for (std::size_t i = 1; i <= a.size(); ++i) {
-      std::size_t diagonal = row[0];
-      row[0] = i;
-      for (std::size_t j = 1; j <= b.size(); ++j) {
-        const std::size_t above = row[j];
-        row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1])});
-        diagonal = above;
-      }
-    }
-    return row[b.size()];
-  };
-  std::vector<std::pair<std::size_t, std::string>> ranked;
-  for (const auto& name : known) {
-    const bool part = wrong.size() >= 3 && name.find(wrong) != std::string::npos;
-    const std::size_t d = part ? 1 : distance(wrong, name);
-    if (d <= std::max<std::size_t>(2, wrong.size() / 3)) ranked.emplace_back(d, name);
-  }
-  std::sort(ranked.begin(), ranked.end());
-  ranked.erase(std::unique(ranked.begin(), ranked.end()), ranked.end());
-  std::vector<std::string> out;
-  for (const auto& [d, name] : ranked)
-    if (out.size() < 3) out.push_back(name);
-  return out;
 }
 
 }  // namespace contend::bench

@@ -71,7 +71,4 @@ std::string verb_of(int argc, char** argv);
 /// Reads the command line. Throws usage_error; prints help or version and exits 0 where asked for.
 options parse_options(int argc, char** argv);
 
-/// The names nearest to `wrong` among `known`, at most three, best first; empty if none is near.
-std::vector<std::string> nearest(const std::string& wrong, const std::vector<std::string>& known);
-
 }  // namespace contend::bench

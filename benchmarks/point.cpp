@@ -16,6 +16,7 @@
 #include "cell_results.hpp"
 #include "fingerprint.hpp"
 #include "google_flags.hpp"
+#include "perf/nearest.hpp"
 #include "primitives/platform.hpp"
 #include "trial.hpp"
 

@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <regex>
 
+#include "perf/nearest.hpp"
+
 namespace contend::bench {
 namespace {
 

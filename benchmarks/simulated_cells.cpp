@@ -204,6 +204,8 @@ ordered_json answer(const cell& what, const setting& how) {
     return {{"cell", what.name}, {"caveat", "check_failed"}, {"why", error.what()}};
   } catch (const std::exception& error) {
     return {{"cell", what.name}, {"caveat", "crashed"}, {"why", std::string("the workload threw: ") + error.what()}};
+  } catch (...) {
+    return {{"cell", what.name}, {"caveat", "crashed"}, {"why", "the workload threw what is no std::exception"}};
   }
 }
 
@@ -212,7 +214,10 @@ bool say(const ordered_json& message) {
   return std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
 }
 
-/// The cell in a child; its answer goes straight to standard output.
+/// Exit status of a child that said its answer: none that a workload is likely to leave with.
+constexpr int answered = 89;
+
+/// The cell in a child; its answer goes straight to standard output. Where it ends without one, this says so.
 void simulate_apart(const cell& what, const setting& how) {
   const pid_t parent = ::getpid();
   const pid_t child = ::fork();
@@ -223,13 +228,22 @@ void simulate_apart(const cell& what, const setting& how) {
   if (child == 0) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent) ::_exit(1);
-    coherence::at_fixed_addresses([&] { say(answer(what, how)); });
-    ::_exit(0);
+    try {
+      coherence::at_fixed_addresses([&] { ::_exit(say(answer(what, how)) ? answered : 1); });
+    } catch (...) {
+    }
+    ::_exit(1);
   }
   int status = 0;
   while (::waitpid(child, &status, 0) < 0) {
   }
-  if (WIFSIGNALED(status))
+  if (WIFEXITED(status) && WEXITSTATUS(status) == answered) return;
+  if (!WIFSIGNALED(status))
+    say({{"cell", what.name},
+         {"caveat", "crashed"},
+         {"why",
+          "the simulation ended with exit status " + std::to_string(WEXITSTATUS(status)) + " before it answered"}});
+  else
     say({{"cell", what.name},
          {"caveat", "crashed"},
          {"why", std::string("the simulation died of signal ") + std::to_string(WTERMSIG(status)) + " (" +

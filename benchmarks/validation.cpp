@@ -12,7 +12,6 @@
 #include <random>
 #include <set>
 
-#include "lens_coherence.hpp"
 #include "perf/calibration/calibrate.hpp"
 #include "perf/calibration/distances.hpp"
 #include "perf/host/cgroup.hpp"
@@ -167,6 +166,16 @@ void print_fidelity(const std::map<std::string, fidelity>& all) {
 
 }  // namespace
 
+void take_simulated(compared_cell& into, const coherence_results& simulated) {
+  const record::cell_record& found = simulated.to_record();
+  into.simulated_ns = record::median(found.metrics.at("ns_per_op").samples);
+  if (into.simulated_ns || !into.why_not.empty()) return;
+  into.why_not = "it was not simulated";
+  for (const char* code : {"check_failed", "crashed", "timeout", "not_counted", "not_applicable"})
+    if (const auto why = found.caveats.find(code); why != found.caveats.end())
+      into.why_not += fmt::format(": {}: {}", code, why->second);
+}
+
 fidelity fidelity_of(const std::vector<compared_cell>& cells, const std::string& family) {
   fidelity out;
   std::vector<double> errors;
@@ -243,9 +252,7 @@ int validate(const options& given, void (*extend)(matrix&)) {
   ordered_json rows = ordered_json::array();
   for (std::size_t i = 0; i < cells.size(); ++i) {
     compared_cell& c = cells[i];
-    const auto& samples = predicted[i].to_record().metrics.at("ns_per_op").samples;
-    if (!samples.empty()) c.simulated_ns = samples.front();
-    if (c.why_not.empty() && !c.simulated_ns) c.why_not = "it was not simulated";
+    take_simulated(c, predicted[i]);
     if (c.why_not.empty() && c.measured_ns.empty())
       c.why_not = interrupted != 0 ? "interrupted" : "the processors were never in one cluster during its trials";
     families.insert(c.what->family);

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "lens_coherence.hpp"
 #include "options.hpp"
 #include "selection.hpp"
 
@@ -20,6 +21,9 @@ struct compared_cell {
   std::optional<double> simulated_ns{};
   std::string why_not{};  ///< why it is not compared, where one of the two is missing
 };
+
+/// Takes over what was simulated, the median of the schedules that have a number; without one it says why.
+void take_simulated(compared_cell& into, const coherence_results& simulated);
 
 /// How far a set of predictions is off.
 struct fidelity {

@@ -7,13 +7,8 @@
 #include <system_error>
 
 #include "perf/counters/thread_counters.hpp"
+#include "perf/host/cpuid.hpp"
 #include "perf/host/text.hpp"
-
-#if defined(__x86_64__) || defined(__i386__)
-#include <cpuid.h>
-
-#include <cstring>
-#endif
 
 namespace contend::counters {
 namespace {
@@ -22,22 +17,6 @@ namespace fs = std::filesystem;
 
 // Numbers of include/uapi/linux/capability.h.
 constexpr unsigned cap_sys_admin = 21, cap_perfmon = 38;
-
-/// CPUID leaf 0x40000000, where there is one: "KVMKVMKVM".
-std::string cpuid_signature() {
-#if defined(__x86_64__) || defined(__i386__)
-  unsigned a = 0, b = 0, c = 0, d = 0;
-  if (!__get_cpuid(1, &a, &b, &c, &d) || (c & (1U << 31)) == 0) return "";
-  __cpuid(0x40000000, a, b, c, d);
-  std::array<char, 13> text{};
-  std::memcpy(text.data(), &b, 4);
-  std::memcpy(text.data() + 4, &c, 4);
-  std::memcpy(text.data() + 8, &d, 4);
-  return std::string(host::trimmed(text.data()));
-#else
-  return "";
-#endif
-}
 
 /// "KVM", "VMware" …, "a hypervisor" where only the processor's flag says so, or empty.
 std::string hypervisor_of(const fs::path& root) {
@@ -50,7 +29,7 @@ std::string hypervisor_of(const fs::path& root) {
                                                                                        {"linux,dummy-virt", "QEMU"},
                                                                                        {"VirtualBox", "VirtualBox"}}};
   std::array<std::string, 4> evidence;
-  if (root == "/") evidence[0] = cpuid_signature();
+  if (root == "/") evidence[0] = host::cpuid_signature();
   evidence[1] = host::read_word(root / "sys/hypervisor/type").value_or("");
   evidence[2] = host::read_word(root / "proc/device-tree/compatible").value_or("");
   evidence[3] = host::read_word(root / "sys/class/dmi/id/sys_vendor").value_or("");

@@ -11,11 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "perf/host/cpuid.hpp"
 #include "perf/host/text.hpp"
-
-#if defined(__x86_64__) || defined(__i386__)
-#include <cpuid.h>
-#endif
 
 namespace contend::host {
 namespace {
@@ -86,22 +83,6 @@ json aslr(const fs::path& root) {
 }
 
 // ---- hypervisor
-
-/// CPUID leaf 0x40000000 of the processor that runs this, where there is one: "KVMKVMKVM".
-std::string cpuid_signature() {
-#if defined(__x86_64__) || defined(__i386__)
-  unsigned a = 0, b = 0, c = 0, d = 0;
-  if (!__get_cpuid(1, &a, &b, &c, &d) || (c & (1U << 31)) == 0) return "";
-  __cpuid(0x40000000, a, b, c, d);
-  std::array<char, 13> text{};
-  std::memcpy(text.data(), &b, 4);
-  std::memcpy(text.data() + 4, &c, 4);
-  std::memcpy(text.data() + 8, &d, 4);
-  return std::string(trimmed(text.data()));
-#else
-  return "";
-#endif
-}
 
 /// A name for what the firmware tables, the device tree or CPUID give; null if none of them is a known hypervisor.
 json hypervisor_name(const fs::path& root) {

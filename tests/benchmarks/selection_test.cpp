@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "perf/nearest.hpp"
+
 namespace contend::bench {
 namespace {
 

@@ -16,6 +16,7 @@ from support import BUILD, CONTEND, QUIET, SOURCE, cells_of, one_sentence, recor
 
 TWIN = BUILD / "bin" / "contend-bench-simulated"
 UNINSTRUMENTED = BUILD / "tests" / "benchmarks" / "uninstrumented"
+PLANTED_TWIN = BUILD / "tests" / "benchmarks" / "planted_simulated"
 COUNTS = (1, 2, 4, 8, 16, 32, 64, 128)
 NO_TIME = "--window-ms", "--repetitions", "--placement", "--events", "--latency-window-ms"
 
@@ -175,6 +176,8 @@ REFUSED = [  # arguments, what the sentence must hold
     (["--filter", "nothing_is_called_so"], ["no cell", "simulate"]),
     (["--primitive", "mcss"], ["--primitive", "'mcss'", "mcs"]),
     (["--nonsense"], ["--nonsense"]),
+    (["--validate", "--plan"], ["--plan", "--validate"]),
+    (["--validate", "--list"], ["--list", "--validate"]),
 ]
 
 
@@ -329,6 +332,20 @@ def test_a_fault_costs_its_cell_and_a_wrong_result_makes_the_run_invalid(beside,
     one, two = sorted(cells_of(record_of(tmp_path / "r"), "coherence"), key=lambda c: c["threads"])
     assert value(one, "ns_per_op") > 0 and one["caveats"] == []
     assert value(two, "ns_per_op") is None and two["caveats"] == [caveat]
+
+
+@pytest.mark.parametrize("workload, part", [
+    ("leaves", "exit status 3"), ("leaves_well", "exit status 0"), ("throws_a_number", "no std::exception"), ("dies", "signal 11")])
+def test_a_cell_that_ends_without_an_answer_has_crashed(workload, part):
+    machine = json.loads((SOURCE / "perf" / "coherence" / "machines" / "zen4.json").read_text())
+    cells = [f"{one}/planted/threads:1" for one in (workload, "fine")]
+    asked = [{"machine": machine, "threads": [1]}, *({"cell": cell, "seed": 0} for cell in cells)]
+    done = subprocess.run([PLANTED_TWIN], input="".join(json.dumps(line) + "\n" for line in asked), capture_output=True, text=True,
+                          timeout=240)
+    greeting, crashed, fine = map(json.loads, done.stdout.splitlines())
+    assert greeting == {"simulates": 1} and done.returncode == 0
+    assert crashed["cell"] == cells[0] and crashed["caveat"] == "crashed" and part in crashed["why"], crashed
+    assert fine["cell"] == cells[1] and sum(fine["done"]) > 0
 
 
 def test_the_program_itself_says_who_it_is_for():

@@ -38,7 +38,7 @@ struct known_costs {
     return {1, 0};
   }
   void stop() {}
-  std::string check(std::span<const bench::thread_counts>) { return {}; }
+  std::string check(std::span<const struct bench::thread_counts>) { return {}; }
 
  private:
   std::size_t page_;

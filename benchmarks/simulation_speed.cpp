@@ -141,20 +141,27 @@ seen simulate(const maker& make, unsigned threads, std::uint64_t before, std::ui
   };
   all.run([&](unsigned i) { state->run(i, watch); },
           [&] {
-            const coherence::outside here;
-            wait_for(before);
-            const std::uint64_t pauses = all.model().counts().spins;
-            const double start = processor_seconds();
-            out.accesses = wait_for(until);
-            out.seconds = processor_seconds() - start;
-            out.pauses = all.model().counts().spins - pauses;
-            watch.over = true;
+            {
+              const coherence::outside here;
+              wait_for(before);
+              const std::uint64_t pauses = all.model().counts().spins;
+              const double start = processor_seconds();
+              out.accesses = wait_for(until);
+              out.seconds = processor_seconds() - start;
+              out.pauses = all.model().counts().spins - pauses;
+              watch.over = true;
+            }
             state->stop();
           },
           give_up);
   out.bytes = all.model().bytes_used();
   out.lines = all.model().lines().size();
   return out;
+}
+
+void report_of(benchmark::State& state, const seen& sum) {
+  state.counters["ns_per_access_or_pause"] = sum.seconds * 1e9 / static_cast<double>(sum.accesses + sum.pauses);
+  state.counters["ns_per_access"] = sum.seconds * 1e9 / static_cast<double>(sum.accesses);
 }
 
 void ns_per_access(benchmark::State& state, const maker& make, unsigned threads) {
@@ -166,8 +173,26 @@ void ns_per_access(benchmark::State& state, const maker& make, unsigned threads)
     sum.accesses += one.accesses;
     sum.pauses += one.pauses;
   }
-  state.counters["ns_per_access_or_pause"] = sum.seconds * 1e9 / static_cast<double>(sum.accesses + sum.pauses);
-  state.counters["ns_per_access"] = sum.seconds * 1e9 / static_cast<double>(sum.accesses);
+  report_of(state, sum);
+}
+
+/// All of contend's own cells of the quick profile at so many threads, one after another.
+void ns_per_access_of_all(benchmark::State& state, const matrix& all, unsigned threads) {
+  seen sum;
+  for (auto _ : state) {
+    const double before = sum.seconds;
+    for (const cell& one : all.cells()) {
+      const bool fits = one.threads == threads && one.make && one.not_applicable.empty();
+      if (!fits || one.quick == quick_part::none || !one.about.origin.empty()) continue;
+      if (one.workload == "empty") continue;  // its steps do not access anything
+      const seen of_cell = simulate([&](unsigned) { return one.make(); }, threads, warm_up / 5, measured / 5);
+      sum.seconds += of_cell.seconds;
+      sum.accesses += of_cell.accesses;
+      sum.pauses += of_cell.pauses;
+    }
+    state.SetIterationTime(sum.seconds - before);
+  }
+  report_of(state, sum);
 }
 
 void bytes_per_line(benchmark::State& state, const maker& make, unsigned threads) {
@@ -230,6 +255,12 @@ int main(int argc, char** argv) {
   add_cell("critical_section_ttas", "critical_section/ttas/inside_ns:100/outside_ns:200", all);
   add_cell("increment_one_atomic", "increment/one_atomic", all);
   add_cell("increment_padded", "increment/padded_64", all);
+  for (const unsigned n : at_threads)
+    benchmark::RegisterBenchmark(("all_own_cells/threads:" + std::to_string(n)).c_str(),
+                                 [&all, n](benchmark::State& state) { ns_per_access_of_all(state, all, n); })
+        ->UseManualTime()
+        ->Iterations(1)
+        ->Unit(benchmark::kMillisecond);
   add_memory("memory_private_lines", false);
   add_memory("memory_shared_lines", true);
   benchmark::RunSpecifiedBenchmarks();

@@ -2,8 +2,8 @@
 // See core_views.hpp.
 #include "core_views.hpp"
 
+#include <array>
 #include <bit>
-#include <functional>
 #include <initializer_list>
 #include <utility>
 
@@ -24,6 +24,12 @@ void drop(Groups& groups, typename Groups::iterator which) {
 
 std::uint64_t mixed(std::uint64_t sum, std::initializer_list<std::uint64_t> more) noexcept {
   for (const std::uint64_t one : more) sum = (std::rotl(sum, 23) ^ one) * 0x9E3779B97F4A7C15U;
+  return sum;
+}
+
+std::uint64_t mixed(std::uint64_t sum, const core_set& who) noexcept {
+  const auto words = std::bit_cast<std::array<std::uint64_t, sizeof(core_set) / 8>>(who);
+  for (const std::uint64_t one : words) sum = mixed(sum, {one});
   return sum;
 }
 
@@ -158,15 +164,14 @@ void core_uses::add(unsigned core, const byte_use& what) {
 std::uint64_t core_views::hash() const noexcept {
   std::uint64_t sum = vague_;
   for (const auto& g : groups_)
-    sum = mixed(sum, {g.bytes.low, g.bytes.high, std::hash<core_set>()(g.who), static_cast<std::uint64_t>(g.what)});
+    sum = mixed(mixed(sum, {g.bytes.low, g.bytes.high, static_cast<std::uint64_t>(g.what)}), g.who);
   return sum;
 }
 
 std::uint64_t core_uses::hash() const noexcept {
   std::uint64_t sum = groups_.size();
   for (const auto& g : groups_)
-    sum = mixed(sum,
-                {g.what.read.low, g.what.read.high, g.what.wrote.low, g.what.wrote.high, std::hash<core_set>()(g.who)});
+    sum = mixed(mixed(sum, {g.what.read.low, g.what.read.high, g.what.wrote.low, g.what.wrote.high}), g.who);
   return sum;
 }
 

@@ -107,7 +107,7 @@ case $what in
     ;;
   test | simulation)
     targets=()
-    [[ $what == simulation ]] && targets=(--target contend contend-bench simulation_tests) && set -- --label-regex simulation
+    [[ $what == simulation ]] && targets=(--target contend-bench-simulated simulation_tests) && set -- --label-regex simulation
     step build cmake --build "$folder" --parallel "$jobs" "${targets[@]}"
     # Address randomisation of more bits than the sanitizers of gcc 12 and clang 14 know kills them at the start.
     runner=()

@@ -33,10 +33,11 @@ cache_model::cache_model(const machine& m, unsigned cores)
       cores_(cores),
       shift_(static_cast<unsigned>(std::countr_zero(m.line_size))),
       table_(1U << 12),
-      states_(m.protocol) {
-  for (unsigned i = 0; i < cores; ++i)
-    places_.push_back({static_cast<std::uint16_t>(i / m.cores_per_cluster),
-                       static_cast<std::uint16_t>(i / m.cores_per_cluster / m.clusters_per_socket)});
+      states_(m.protocol),
+      legs_{&m.near, &m.far, &m.remote} {
+  for (unsigned a = 0; a < cores; ++a)
+    for (unsigned b = 0; b < cores; ++b)
+      ways_.push_back(static_cast<std::uint8_t>(std::find(legs_, legs_ + 3, &m.between(a, b)) - legs_));
 }
 
 std::size_t cache_model::place_of(std::uint64_t number) const noexcept {

@@ -258,8 +258,7 @@ class cache_model {
   [[nodiscard]] const legs& route(const shared_line& l, unsigned core, access_kind kind) const;
   [[nodiscard]] std::uint16_t server(const shared_line& l) const noexcept;
   [[nodiscard]] const legs& between(unsigned a, unsigned b) const noexcept {
-    if (places_[a].cluster == places_[b].cluster) return machine_.near;
-    return places_[a].socket == places_[b].socket ? machine_.far : machine_.remote;
+    return *legs_[ways_[std::size_t{a} * cores_ + b]];
   }
   void share(line& l);
   void note_more(shared_line& l, unsigned core, const byte_use& use);
@@ -276,10 +275,8 @@ class cache_model {
   std::deque<line> all_;
   line_states states_;
   shared_values<core_uses> uses_;
-  struct place {
-    std::uint16_t cluster, socket;
-  };
-  std::vector<place> places_;  // of each core
+  const legs* legs_[3];             // of the machine
+  std::vector<std::uint8_t> ways_;  // which of them are between two cores: machine::between(), which divides
   std::deque<transition> transitions_;
   transition* free_ = nullptr;
 };

@@ -182,45 +182,47 @@ void engine::stay_in_order(line& l) {
   if (me.stores_deferred <= me.clock || l.sharing == nullptr) return;
   const auto& waiting = l.sharing->under_way;
   if (std::none_of(waiting.begin(), waiting.end(),
-                   [&](const transition& t) { return t.core != me.core && t.size != 0; }))
+                   [&](const transition& t) { return t.what.core() != me.core && t.size != 0; }))
     return;
   me.clock = me.stores_deferred;
   in_order();
   model.settle(l, me.clock);
 }
 
-bool engine::hit_ahead(std::uint64_t address, unsigned size, access_kind kind, bool may_join) {
+bool engine::hit_ahead(line& l, core_access what, bool may_join) {
   sim_thread& me = *running;
   if (me.clock >= unwatched_) return false;
-  if (kind == access_kind::load && me.stores_deferred > me.clock) return false;  // see stay_in_order()
-  line* const l = known_line(address);
-  if (l == nullptr) return false;
-  if (!cache_model::is_private(*l, me.core, me.clock)) {
-    if (l->sharing == nullptr) return false;
-    const line_part part = model.part_of(address, size);
-    if (transition* mine = own_of(me, *l)) {
-      if (!may_join || mine->when <= me.clock || !join(*l, *mine, kind, part.mask())) return false;
+  if (what.kind() == access_kind::load && me.stores_deferred > me.clock) return false;  // see stay_in_order()
+  if (!cache_model::is_private(l, me.core, me.clock)) {
+    if (l.sharing == nullptr) return false;
+    shared_line& shared = *l.sharing;
+    if (transition* mine = own_of(me, l)) {
+      if (!may_join || mine->when <= me.clock || !join(shared, *mine, what)) return false;
     } else {
-      if (!sees_ahead() || cache_model::due(*l->sharing, me.clock)) return false;
-      if (!cache_model::hits_unseen(*l->sharing, me.core, kind)) return false;
-      model.hit(*l, me.core, kind, part);
+      if (!sees_ahead() || cache_model::due(shared, me.clock)) return false;
+      if (!cache_model::hits_unseen(shared, what)) return false;
+      model.use(shared, what);
     }
   } else if (!sees_ahead()) {
     return false;
   }
-  me.clock += cost_of(kind);
+  me.clock += cost_of(what.kind());
   return true;
 }
 
-bool engine::join(line& l, transition& mine, access_kind kind, const byte_mask& bytes) {
-  const bool covers = mine.bytes.covers(bytes);
-  if (mine.kind != access_kind::store || mine.size != 0) return false;
-  if (kind == access_kind::rmw || (kind == access_kind::load && !covers)) return false;
-  model.note(l, running->core, kind, bytes);
+bool engine::join(shared_line& l, transition& mine, core_access what) {
+  const access_kind kind = what.kind();
+  if (mine.what.kind() != access_kind::store || mine.size != 0 || kind == access_kind::rmw) return false;
+  const byte_mask bytes = what.bytes();
+  byte_mask all = mine.bytes();
+  const bool covers = all.covers(bytes);
+  if (kind == access_kind::load && !covers) return false;
+  model.note(l, what);
   if (kind == access_kind::load) return true;
   if (!covers) {
-    mine.bytes |= bytes;
-    mine.part = {};
+    all |= bytes;
+    mine.joined = all;
+    mine.what = mine.what.in_parts();
   }
   remember_store(mine.done);
   return true;
@@ -228,24 +230,25 @@ bool engine::join(line& l, transition& mine, access_kind kind, const byte_mask& 
 
 void engine::one_line(std::uint64_t address, unsigned size, access_kind kind) {
   sim_thread& me = *running;
-  const picoseconds cost = cost_of(kind);
   if (kind == access_kind::rmw) drain();
+  const core_access what = model.access_of(me.core, kind, address, size);
+  line* const known = known_line(address);
   if (queue.anyone_before(me.clock, me.core)) {
-    if (hit_ahead(address, size, kind, true)) return;
+    if (known != nullptr && hit_ahead(*known, what, true)) return;
     let_first_go();
   } else if (me.clock > give_up) {
     stop_stuck("virtual time ran out");
   }
-  line& l = line_of(address);
+  line& l = known != nullptr ? *known : line_of(address);
   model.settle(l, me.clock);
   if (kind == access_kind::load) stay_in_order(l);
+  const picoseconds cost = cost_of(kind);
   if (cache_model::is_private(l, me.core, me.clock)) {
     me.clock += cost;
     return;
   }
-  const line_part part = model.part_of(address, size);
   if (transition* mine = own_of(me, l)) {
-    if (join(l, *mine, kind, part.mask())) {
+    if (join(*l.sharing, *mine, what)) {
       me.clock += cost;
       return;
     }
@@ -255,18 +258,24 @@ void engine::one_line(std::uint64_t address, unsigned size, access_kind kind) {
       model.settle(l, me.clock);
     }
   }
-  if (!model.hit(l, me.core, kind, part)) miss(l, kind, part);
+  if (l.sharing == nullptr) {
+    miss(l, what, nullptr);
+  } else if (const line_use seen = model.use(*l.sharing, what); !seen.hit) {
+    miss(l, what, &seen);
+  }
   me.clock += cost;
 }
 
-void engine::miss(line& l, access_kind kind, line_part part) {
+void engine::miss(line& l, core_access what, const line_use* seen) {
   sim_thread& me = *running;
-  const bool store = kind == access_kind::store;
+  const bool store = what.kind() == access_kind::store;
   const picoseconds late = schedule.kind() == schedule_kind::varied
                                ? schedule.varied(me.core, m.near.request) - (m.near.request - m.near.request / 8)
                                : 0;
   const picoseconds now = me.clock + late;
-  const outcome out = model.request(l, me.core, kind, part, now, store ? me.stores_taken : 0, me.last_access);
+  const picoseconds not_before = store ? me.stores_taken : 0;
+  const outcome out = seen == nullptr ? model.miss(l, what, now, not_before, me.last_access)
+                                      : model.miss(*l.sharing, what, *seen, now, not_before, me.last_access);
   if (out.hit) return;
   if (store) {
     me.stores_taken = std::max(me.stores_taken, out.taken);
@@ -308,12 +317,13 @@ bool engine::atomic_store(void* address, unsigned size, std::uint64_t value) {
   sim_thread& me = *running;
   ++model.counts().accesses;
   const auto at = reinterpret_cast<std::uint64_t>(address);
+  const core_access what = model.access_of(me.core, access_kind::store, at, size);
   // The one in the buffer is overwritten: nobody could have seen it between the two.
   const auto overwrites = [&](const transition& mine) {
     return mine.size == size && mine.target == address && me.last_deferred == address;
   };
   if (me.stores_deferred <= me.clock) {
-    if (hit_ahead(at, size, access_kind::store, false)) return true;
+    if (line* const known = known_line(at); known != nullptr && hit_ahead(*known, what, false)) return true;
   } else if (line* const known = me.clock < unwatched_ ? known_line(at) : nullptr) {
     if (transition* mine = own_of(me, *known); mine != nullptr && mine->when > me.clock && overwrites(*mine)) {
       mine->value = value;
@@ -343,8 +353,7 @@ bool engine::atomic_store(void* address, unsigned size, std::uint64_t value) {
     me.clock += m.store;
     return true;
   }
-  const outcome out =
-      model.request(l, me.core, access_kind::store, model.part_of(at, size), me.clock, me.stores_taken, me.last_access);
+  const outcome out = model.request(l, what, me.clock, me.stores_taken, me.last_access);
   me.clock += m.store;
   if (out.hit || l.sharing == nullptr) return true;
   transition& mine = *out.entered;
@@ -365,7 +374,7 @@ bool engine::forwarded_from_buffer(const void* address, unsigned size, std::uint
   model.settle(l, me.clock);
   const transition* mine = own_of(me, l);
   if (mine == nullptr || mine->size != size || mine->target != address) return false;
-  model.note(l, me.core, access_kind::load, mine->bytes);
+  model.note(*l.sharing, model.access_of(me.core, access_kind::load, reinterpret_cast<std::uint64_t>(address), size));
   *value = mine->value;
   me.clock += m.load;
   return true;

@@ -118,12 +118,13 @@ class engine {
   bool hit_again(std::uint64_t address, unsigned size, access_kind kind) {
     sim_thread& me = *running;
     if (me.clock >= horizon_) return false;
-    const line* const l = recent_[model.number_of(address) % recent_lines];
-    if (l == nullptr || l->number != model.number_of(address) || model.offset_of(address) + size > m.line_size)
-      return false;
+    const std::uint64_t number = model.number_of(address);
+    const line* const l = recent_[number % recent_lines];
+    const unsigned offset = model.offset_of(address);
+    if (l == nullptr || l->number != number || offset + size > m.line_size) return false;
     if (kind == access_kind::load ? me.stores_deferred > me.clock : kind == access_kind::rmw && !me.stores.empty())
       return false;
-    if (!cache_model::hits_again(*l, me.core, kind, model.part_of(address, size), me.clock)) return false;
+    if (!cache_model::hits_again(*l, {me.core, kind, offset, size}, me.clock)) return false;
     me.clock += cost_of(kind);
     return true;
   }
@@ -131,18 +132,19 @@ class engine {
     return kind == access_kind::load ? m.load : kind == access_kind::store ? m.store : m.rmw;
   }
   void turn(std::uint64_t address, unsigned size, access_kind kind);
-  /// An access before its turn or in it; false if it is to take its turn, nothing having been done.
+  /// An access to a known line before its turn; false if it is to take its turn, nothing having been done.
   /// `may_join`: see join(); an atomic store does not.
-  bool hit_ahead(std::uint64_t address, unsigned size, access_kind kind, bool may_join);
+  bool hit_ahead(line& l, core_access what, bool may_join);
   /// An access to a line for which a store of the thread is under way already: one more store is done with it, and a
   /// load of what it wrote reads it back. That hangs on nobody else. False: it is another kind of access.
-  bool join(line& l, transition& mine, access_kind kind, const byte_mask& bytes);
+  bool join(shared_line& l, transition& mine, core_access what);
   void one_line(std::uint64_t address, unsigned size, access_kind kind);
   /// Before a load: sequential consistency at the price of a wait where it could be seen. A load may only overtake its
   /// thread's own stores while nobody else's store to that line is waiting. (In a cycle of store buffering each thread
   /// would then load before the next one has begun to store, and so before itself.)
   void stay_in_order(line& l);
-  void miss(line& l, access_kind kind, line_part part);
+  /// An access that use() or a line that is not shared, `seen` being nullptr, says is no hit.
+  void miss(line& l, core_access what, const line_use* seen);
   void remember_store(picoseconds done);
   bool forwarded_from_buffer(const void* address, unsigned size, std::uint64_t* value);
   void let_first_go();

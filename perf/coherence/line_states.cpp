@@ -2,40 +2,11 @@
 // See line_states.hpp.
 #include "line_states.hpp"
 
-#include <algorithm>
-
 namespace contend::coherence {
 namespace {
 
-constexpr std::size_t least_answers = 256;
-constexpr std::size_t most_answers = 4096;
-
 std::uint64_t mixed(std::uint64_t a, std::uint64_t b) noexcept {
   return ((a << 23 | a >> 41) ^ b) * 0x9E3779B97F4A7C15U;
-}
-
-/// A question in a word, never 0: there are at most 256 cores and 128 bytes in a line.
-enum class about : std::uint8_t { granted = 1, used, asked };
-std::uint64_t word_of(about what, std::uint32_t state, unsigned core, access_kind kind, line_part part) noexcept {
-  return std::uint64_t{state} << 32 | std::uint64_t{core} << 24 | std::uint64_t{part.offset} << 16 |
-         std::uint64_t{part.size} << 8 | std::uint64_t{static_cast<std::uint8_t>(kind)} << 2 |
-         static_cast<std::uint8_t>(what);
-}
-
-std::size_t place_in(std::size_t size, std::uint64_t question) noexcept {
-  return (question * 0x9E3779B97F4A7C15U >> 40) & (size - 1);
-}
-
-line_change change_to(const known_state& to) noexcept {
-  line_change out;
-  out.to = &to;
-  return out;
-}
-
-std::uint64_t packed(const line_change& c) noexcept {
-  return std::uint64_t{c.to->number} << 32 | std::uint64_t{c.invalidated} << 8 |
-         std::uint64_t{static_cast<std::uint8_t>(c.because)} << 3 | (c.transferred ? 1U : 0U) | (c.upgraded ? 2U : 0U) |
-         (c.written_back ? 4U : 0U);
 }
 
 }  // namespace
@@ -47,7 +18,7 @@ std::uint64_t line_state::hash() const noexcept {
   return mixed(sum, written.high);
 }
 
-line_states::line_states(coherence_protocol protocol) : protocol_(protocol), answers_(least_answers) {}
+line_states::line_states(const machine& m, unsigned cores) : machine_(m), cores_(cores) {}
 
 const known_state& line_states::of_second_user(unsigned first) {
   line_state fresh;
@@ -57,58 +28,65 @@ const known_state& line_states::of_second_user(unsigned first) {
   return intern(fresh);
 }
 
-const known_state& line_states::asked(const known_state& from, unsigned core) {
-  const std::uint64_t question = word_of(about::asked, from.number, core, access_kind::load, {});
-  if (const answer* known = answered(question)) return *unpacked(known->change).to;
-  const known_state* to = &from;
-  if (!from.views.has_asked(core)) {
-    line_state changed = from;
-    changed.views.ask(core);
-    to = &intern(changed);
-  }
-  return *remember(question, change_to(*to)).to;
-}
-
-const known_state& line_states::used(const known_state& from, unsigned core, access_kind kind, line_part part) {
-  const byte_mask bytes = part.mask();
-  const bool written = kind == access_kind::load || (from.dirty && from.written.covers(bytes));
-  if (written && from.views.has_used(core, bytes)) return from;
-  const std::uint64_t question = word_of(about::used, from.number, core, kind, part);
-  if (const answer* known = answered(question)) return *unpacked(known->change).to;
+line_use line_states::work_out_use(const known_state& from, core_access what) {
+  const unsigned core = what.core();
+  const bool load = what.kind() == access_kind::load;
+  line_use out;
   line_state to = from;
-  to.views.use(core, bytes);
-  if (kind != access_kind::load) {
-    to.written |= bytes;
-    to.dirty = true;
+  out.has_copy = from.views.holders()[core];
+  out.hit = load ? out.has_copy : from.owner == core;
+  if (out.hit) {
+    const byte_mask bytes = what.bytes();
+    to.views.use(core, bytes);
+    if (!load) {
+      to.written |= bytes;
+      to.dirty = true;
+    }
+  } else {
+    if (!out.has_copy) to.views.ask(core);
+    find_server(from, what, out);
   }
-  return *remember(question, change_to(intern(to))).to;
+  out.to = &intern(to);
+  return out;
 }
 
-line_change line_states::granted(const known_state& from, unsigned core, access_kind kind, line_part part,
-                                 const byte_mask& bytes) {
-  if (part.size == 0) return work_out(from, core, kind, bytes);
-  const std::uint64_t question = word_of(about::granted, from.number, core, kind, part);
-  if (const answer* known = answered(question)) return unpacked(known->change);
-  return remember(question, work_out(from, core, kind, bytes));
+void line_states::find_server(const line_state& from, core_access what, line_use& out) const {
+  const unsigned core = what.core();
+  const bool load = what.kind() == access_kind::load;
+  const std::uint16_t owner = from.owner != line_state::nobody ? from.owner : from.owned_by;
+  out.served = load && machine_.protocol == coherence_protocol::moesi && from.dirty && owner != line_state::nobody;
+  out.other = static_cast<std::uint8_t>(core);
+  if (out.served || from.owner != line_state::nobody) {
+    out.other = static_cast<std::uint8_t>(owner);
+    return;
+  }
+  const auto way = [&](unsigned k) {
+    const legs& whole = machine_.between(core, k);
+    return whole.request + whole.probe + whole.data;
+  };
+  for (unsigned k = 0; k < cores_; ++k) {
+    if (k == core || !from.views.holders()[k]) continue;
+    // A read comes from the nearest copy, a write has to reach the farthest.
+    if (out.other == core || load == (way(k) < way(out.other))) out.other = static_cast<std::uint8_t>(k);
+  }
 }
 
-const line_states::answer* line_states::answered(std::uint64_t question) const noexcept {
-  const answer& one = answers_[place_in(answers_.size(), question)];
-  return one.question == question ? &one : nullptr;
+line_use line_states::remember(std::uint64_t question, const line_use& use) {
+  answers_.remember(question, std::uint64_t{use.to->number} << 32 | std::uint64_t{use.other} << 8 |
+                                  (use.hit ? 1U : 0U) | (use.has_copy ? 2U : 0U) | (use.served ? 4U : 0U));
+  return use;
 }
 
 line_change line_states::remember(std::uint64_t question, const line_change& change) {
-  if (displaced_ > answers_.size() && answers_.size() < most_answers) {
-    answers_.assign(2 * answers_.size(), {});
-    displaced_ = 0;
-  }
-  answer& place = answers_[place_in(answers_.size(), question)];
-  displaced_ += place.question != 0;
-  place = {question, packed(change)};
+  answers_.remember(question, std::uint64_t{change.to->number} << 32 | std::uint64_t{change.invalidated} << 8 |
+                                  std::uint64_t{static_cast<std::uint8_t>(change.because)} << 3 |
+                                  (change.transferred ? 1U : 0U) | (change.upgraded ? 2U : 0U) |
+                                  (change.written_back ? 4U : 0U));
   return change;
 }
 
-line_change line_states::work_out(const known_state& from, unsigned core, access_kind kind, const byte_mask& bytes) {
+line_change line_states::work_out(const known_state& from, core_access what, const byte_mask& bytes) {
+  const unsigned core = what.core();
   line_state to = from;
   line_change out;
   // What the owner wrote is news to all that have no copy.
@@ -116,7 +94,7 @@ line_change line_states::work_out(const known_state& from, unsigned core, access
     to.views.tell_absent(to.written);
     to.written = {};
   }
-  const bool load = kind == access_kind::load;
+  const bool load = what.kind() == access_kind::load;
   const bool had_copy = to.views.holders()[core];
   const std::size_t others = to.views.holders().count() - had_copy;
   const bool wanted = (!had_copy && to.views.are_news(core, bytes)) || (!load && to.views.used_by_others(core, bytes));
@@ -131,7 +109,7 @@ line_change line_states::work_out(const known_state& from, unsigned core, access
   }
   if (load) {
     if (to.owner != line_state::nobody && to.dirty) {
-      if (protocol_ == coherence_protocol::moesi) {
+      if (machine_.protocol == coherence_protocol::moesi) {
         to.owned_by = to.owner;
       } else {
         to.dirty = false;
@@ -152,24 +130,9 @@ line_change line_states::work_out(const known_state& from, unsigned core, access
   return out;
 }
 
-line_change line_states::unpacked(std::uint64_t word) const noexcept {
-  line_change out;
-  out.to = &states_.at(static_cast<std::uint32_t>(word >> 32));
-  out.invalidated = static_cast<std::uint8_t>(word >> 8);
-  out.because = static_cast<line_change::sharing>(word >> 3 & 3);
-  out.transferred = (word & 1) != 0;
-  out.upgraded = (word & 2) != 0;
-  out.written_back = (word & 4) != 0;
-  return out;
-}
-
 void line_states::forget_unmarked(std::size_t spare) {
   states_.forget_unmarked(spare);
-  std::fill(answers_.begin(), answers_.end(), answer{});  // they name states that are no more
-}
-
-std::size_t line_states::bytes_used() const noexcept {
-  return states_.bytes_used() + answers_.capacity() * sizeof(answer);
+  answers_.forget_all();  // they name states that are no more
 }
 
 }  // namespace contend::coherence

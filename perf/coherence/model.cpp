@@ -33,7 +33,7 @@ cache_model::cache_model(const machine& m, unsigned cores)
       cores_(cores),
       shift_(static_cast<unsigned>(std::countr_zero(m.line_size))),
       table_(1U << 12),
-      states_(m.protocol),
+      states_(m, cores),
       legs_{&m.near, &m.far, &m.remote} {
   for (unsigned a = 0; a < cores; ++a)
     for (unsigned b = 0; b < cores; ++b)
@@ -66,17 +66,10 @@ line& cache_model::find(std::uint64_t address) {
 }
 
 void cache_model::share(line& l) {
-  l.sharing = std::make_unique<shared_line>(states_.of_second_user(l.first), uses_.intern({}));
-}
-
-void cache_model::note_more(shared_line& l, unsigned core, const byte_use& use) {
-  core_uses all = *l.noted;
-  all.add(core, use);
-  l.noted = &uses_.intern(all);
+  l.sharing = std::make_unique<shared_line>(states_.of_second_user(l.first), uses_.none());
 }
 
 void cache_model::tidy() {
-  if (!states_.crowded() && !uses_.crowded()) return;
   states_.clear_marks();
   uses_.clear_marks();
   for (const auto& one : all_)
@@ -92,9 +85,7 @@ void cache_model::tidy() {
 
 transition& cache_model::fresh_transition() {
   if (free_ == nullptr) return transitions_.emplace_back();
-  transition& again = *std::exchange(free_, free_->next);
-  again = {};
-  return again;
+  return *std::exchange(free_, free_->next);
 }
 
 void cache_model::settle_due(shared_line& l, picoseconds now) {
@@ -105,86 +96,74 @@ void cache_model::settle_due(shared_line& l, picoseconds now) {
   }
 }
 
-std::uint16_t cache_model::server(const shared_line& l) const noexcept {
-  if (machine_.protocol == coherence_protocol::mesi) return line_state::nobody;
-  if (const auto writer = l.under_way.last_writer(); writer != line_state::nobody) return writer;
-  if (!l.state->dirty) return line_state::nobody;
-  return l.state->owner != line_state::nobody ? l.state->owner : l.state->owned_by;
-}
-
-const legs& cache_model::route(const shared_line& l, unsigned core, access_kind kind) const {
-  if (kind == access_kind::load)
-    if (const auto owner = server(l); owner != line_state::nobody) return between(core, owner);
-  // Whoever is served before this request has the line when its turn comes.
-  if (!l.under_way.empty()) return between(core, l.under_way.back().core);
-  if (l.state->owner != line_state::nobody) return between(core, l.state->owner);
-  const core_set& holders = l.state->views.holders();
-  const legs* chosen = nullptr;
-  for (unsigned k = 0; k < cores_; ++k) {
-    if (k == core || !holders[k]) continue;
-    const legs& way = between(core, k);
-    const auto whole = [](const legs& x) { return x.request + x.probe + x.data; };
-    // A read comes from the nearest copy, a write has to reach the farthest.
-    if (chosen == nullptr || (kind == access_kind::load) == (whole(way) < whole(*chosen))) chosen = &way;
-  }
-  return chosen == nullptr ? machine_.near : *chosen;
-}
-
-outcome cache_model::request(line& l, unsigned core, access_kind kind, line_part part, picoseconds now,
-                             picoseconds not_before, const void* site) {
-  if (l.sharing == nullptr) {
-    if (l.first == line::nobody) {
-      l.first = static_cast<std::uint16_t>(core);
-      return {false, now, now + machine_.memory, nullptr};
-    }
-    if (l.first == core) return {true, now, now, nullptr};
-    share(l);
-  }
-  if (hit(l, core, kind, part)) return {true, now, now, nullptr};
-  tidy();
-  shared_line& s = *l.sharing;
-  const byte_mask bytes = part.mask();
-  note(l, core, kind, bytes);
-  const bool has_copy = s.state->views.holders()[core];
-  if (!has_copy) s.state = &states_.asked(*s.state, core);
-  const legs& way = route(s, core, kind);
+outcome cache_model::miss(shared_line& l, core_access what, const line_use& use, picoseconds now,
+                          picoseconds not_before, const void* site) {
+  note(l, what);
+  l.state = use.to;
+  l.last_hit = {};
+  const transition_list& before = l.under_way;
+  const std::uint16_t writer = before.last_writer();
+  // Whoever is served before this request has the line when its turn comes; on MOESI who wrote it serves readers.
+  unsigned other = use.other;
+  if (writer != line_state::nobody && what.kind() == access_kind::load && machine_.protocol == coherence_protocol::moesi)
+    other = writer;
+  else if (!before.empty() && !use.served)
+    other = before.back().what.core();
   // A copy that is still there when the turn comes spares the data.
-  const bool keeps_copy = has_copy && (s.under_way.last_writer() == line_state::nobody ||
-                                       std::none_of(s.under_way.begin(), s.under_way.end(), [&](const transition& t) {
-                                         return t.core != core && t.kind != access_kind::load;
-                                       }));
-  outcome out{false, 0, 0, nullptr};
-  out.taken = std::max(std::max(now + way.request, s.busy) + way.probe, not_before);
-  out.done = out.taken + (keeps_copy ? 0 : way.data);
-  s.busy = out.done + way.acknowledge;
+  const bool keeps_copy =
+      use.has_copy && (writer == line_state::nobody || std::none_of(before.begin(), before.end(), [&](const transition& t) {
+                         return t.what.core() != what.core() && t.writes();
+                       }));
+  const legs& way = between(what.core(), other);
   transition& t = fresh_transition();
-  t.when = out.taken;
-  t.done = out.done;
-  t.core = static_cast<std::uint16_t>(core);
-  t.kind = kind;
-  t.part = part;
-  t.bytes = bytes;
+  t.when = std::max(std::max(now + way.request, l.busy) + way.probe, not_before);
+  t.done = t.when + (keeps_copy ? 0 : way.data);
+  t.what = what;
+  t.size = 0;
   t.site = site;
-  s.under_way.append(t);
-  s.last_hit = {};
-  out.entered = &t;
-  return out;
+  t.next = nullptr;
+  l.busy = t.done + way.acknowledge;
+  l.under_way.append(t);
+  if (states_.crowded() || uses_.crowded()) tidy();
+  return {false, t.when, t.done, &t};
+}
+
+outcome cache_model::miss(line& l, core_access what, picoseconds now, picoseconds not_before, const void* site) {
+  if (l.first == line::nobody) {
+    l.first = static_cast<std::uint16_t>(what.core());
+    return {false, now, now + machine_.memory, nullptr};
+  }
+  if (l.first == what.core()) return {true, now, now, nullptr};
+  share(l);
+  return miss(*l.sharing, what, use(*l.sharing, what), now, not_before, site);
+}
+
+outcome cache_model::request(line& l, core_access what, picoseconds now, picoseconds not_before, const void* site) {
+  if (l.sharing == nullptr) return miss(l, what, now, not_before, site);
+  const line_use seen = use(*l.sharing, what);
+  if (seen.hit) return {true, now, now, nullptr};
+  return miss(*l.sharing, what, seen, now, not_before, site);
 }
 
 transition* cache_model::own(line& l, unsigned core) {
   if (l.sharing == nullptr) return nullptr;
   for (auto& t : l.sharing->under_way)
-    if (t.core == core) return &t;
+    if (t.what.core() == core) return &t;
   return nullptr;
 }
 
 void cache_model::put_down_to_site(shared_line& l, const transition& t, bool true_sharing) {
-  auto place = std::find_if(l.sites.begin(), l.sites.end(),
-                            [&](const site_counts& s) { return s.from == t.site && s.kind == t.kind; });
-  if (place == l.sites.end()) {
+  const access_kind kind = t.what.kind();
+  site_counts* place = nullptr;
+  for (auto& one : l.sites)
+    if (one.from == t.site && one.kind == kind) {
+      place = &one;
+      break;
+    }
+  if (place == nullptr) {
     const bool full = l.sites.size() >= max_sites;
-    if (!full || l.sites.back().from != nullptr) l.sites.push_back({full ? nullptr : t.site, t.kind, 0, 0});
-    place = std::prev(l.sites.end());
+    if (!full || l.sites.back().from != nullptr) l.sites.push_back({full ? nullptr : t.site, kind, 0, 0});
+    place = &l.sites.back();
   }
   ++(true_sharing ? place->true_sharing : place->false_sharing);
 }
@@ -192,13 +171,14 @@ void cache_model::put_down_to_site(shared_line& l, const transition& t, bool tru
 void cache_model::apply(shared_line& l, const transition& t) {
   l.first_alone = false;
   if (t.size != 0) write_value(t.target, t.size, t.value);
-  const line_change change = states_.granted(*l.state, t.core, t.kind, t.part, t.bytes);
+  const line_change change = states_.granted(*l.state, t.what, t.joined);
   l.state = change.to;
   l.last_hit = {};
   if (!counting_) return;
   const auto count = [](std::uint64_t& all, std::uint32_t& of_line, unsigned n) {
     all += n;
-    of_line += std::min<std::uint32_t>(n, ~of_line);
+    of_line += n;
+    of_line |= 0U - static_cast<std::uint32_t>(of_line < n);  // rather the greatest value than one around it
   };
   using sharing = line_change::sharing;
   count(counts_.line_transfers, l.counts.line_transfers, change.transferred);
@@ -218,7 +198,7 @@ void cache_model::reset_counts() {
   for (auto& one : all_) {
     if (one.sharing == nullptr) continue;
     one.sharing->counts = {};
-    one.sharing->noted = &uses_.intern({});
+    one.sharing->noted = &uses_.none();
     one.sharing->last_hit = {};
     one.sharing->sites.clear();
   }

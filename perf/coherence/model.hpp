@@ -13,8 +13,8 @@
 
 #include "core_views.hpp"
 #include "line_states.hpp"
+#include "line_uses.hpp"
 #include "machine.hpp"
-#include "shared_values.hpp"
 
 namespace contend::coherence {
 
@@ -53,15 +53,16 @@ inline constexpr std::size_t max_sites = 64;
 struct transition {
   picoseconds when = 0;
   picoseconds done = 0;  ///< when the core has the line
-  std::uint16_t core = 0;
-  access_kind kind = access_kind::load;
+  core_access what;
   std::uint8_t size = 0;   ///< of a store that is written to memory then; 0: none is
   void* target = nullptr;  ///< where to
   std::uint64_t value = 0;
-  line_part part;  ///< the same as bytes, if they are in one part
-  byte_mask bytes;
+  byte_mask joined;  ///< its bytes if they are not in one part
   const void* site = nullptr;  ///< the place in the program that asked; of several stores that were joined the first
   transition* next = nullptr;  ///< of the line, or of those that are free
+
+  [[nodiscard]] byte_mask bytes() const noexcept { return what.in_one_part() ? what.bytes() : joined; }
+  [[nodiscard]] bool writes() const noexcept { return what.kind() != access_kind::load; }
 };
 
 /// What a line's directory has decided and not done yet, in order of time.
@@ -98,13 +99,13 @@ class transition_list {
   void append(transition& fresh) noexcept {
     (first_ == nullptr ? first_ : last_->next) = &fresh;
     last_ = &fresh;
-    if (fresh.kind == access_kind::load) return;
+    if (!fresh.writes()) return;
     ++writers_;
-    last_writer_ = fresh.core;
+    last_writer_ = static_cast<std::uint16_t>(fresh.what.core());
   }
   transition& take_first() noexcept {
     transition& taken = *std::exchange(first_, first_->next);
-    writers_ -= taken.kind != access_kind::load;
+    writers_ -= taken.writes();
     taken.next = nullptr;
     return taken;
   }
@@ -117,22 +118,12 @@ class transition_list {
   std::uint16_t last_writer_ = nobody;
 };
 
-/// The last hit on a line, unless something has happened to the line since: the same once more changes nothing.
-struct hit_before {
-  std::uint16_t core = line_state::nobody;
-  access_kind kind = access_kind::load;
-  line_part part;
-  bool operator==(const hit_before&) const = default;
-};
-
-using known_uses = shared_values<core_uses>::known;
-
 /// A line that more than one core has touched.
 struct shared_line {
   const known_state* state;  ///< of the model's table
   picoseconds busy = 0;      ///< until when the directory serves somebody
   transition_list under_way;
-  hit_before last_hit;
+  core_access last_hit;  ///< unless something has happened to the line since: the same once more changes nothing
   bool first_alone = true;  ///< no request of a second core has taken effect yet
   // Since counting began, for the report alone; nothing that is simulated depends on it:
   small_line_counts counts;
@@ -173,9 +164,10 @@ class cache_model {
   [[nodiscard]] unsigned offset_of(std::uint64_t address) const noexcept {
     return static_cast<unsigned>(address & (machine_.line_size - 1));
   }
-  /// What an access of so many bytes, all in one line, takes of it.
-  [[nodiscard]] line_part part_of(std::uint64_t address, unsigned size) const noexcept {
-    return line_part::of(offset_of(address), size);
+  /// An access of so many bytes, all in one line.
+  [[nodiscard]] core_access access_of(unsigned core, access_kind kind, std::uint64_t address,
+                                      unsigned size) const noexcept {
+    return {core, kind, offset_of(address), size};
   }
 
   /// True if at `now` no other core has had the line since `core` touched it first: then nobody can see when it does
@@ -187,11 +179,10 @@ class cache_model {
   }
   /// Whether an access is to a line of the core's own, or the same as the last one to the line, with nothing in
   /// between: then it leaves everything as it is.
-  [[nodiscard]] static bool hits_again(const line& l, unsigned core, access_kind kind, line_part part,
-                                       picoseconds now) noexcept {
+  [[nodiscard]] static bool hits_again(const line& l, core_access what, picoseconds now) noexcept {
     const shared_line* const s = l.sharing.get();
-    if (s == nullptr) return l.first == core;
-    return s->last_hit == hit_before{static_cast<std::uint16_t>(core), kind, part} && !due(*s, now);
+    if (s == nullptr) return l.first == what.core();
+    return s->last_hit == what && !due(*s, now);
   }
   /// Whether something that is under way on a line has taken effect by `now`.
   [[nodiscard]] static bool due(const shared_line& l, picoseconds now) noexcept {
@@ -199,8 +190,9 @@ class cache_model {
   }
   /// True if a core has of a shared line, on which nothing is due, what it takes, and no other core's request could
   /// find out in which order it and the access came: the access would be a hit that leaves the line's state as it is.
-  [[nodiscard]] static bool hits_unseen(const shared_line& l, unsigned core, access_kind kind) noexcept {
-    return kind == access_kind::load ? l.state->views.holders()[core] : l.state->owner == core && l.state->dirty;
+  [[nodiscard]] static bool hits_unseen(const shared_line& l, core_access what) noexcept {
+    return what.kind() == access_kind::load ? l.state->views.holders()[what.core()]
+                                            : l.state->owner == what.core() && l.state->dirty;
   }
 
   /// Brings the line to `now`: what was under way and is due has happened.
@@ -208,33 +200,34 @@ class cache_model {
     if (l.sharing != nullptr && due(*l.sharing, now)) settle_due(*l.sharing, now);
   }
 
-  /// True if a core has of a shared line what it takes, which it then has used; the line is settled.
-  bool hit(line& l, unsigned core, access_kind kind, line_part part) {
-    shared_line* const s = l.sharing.get();
-    if (s == nullptr) return false;
-    const hit_before now{static_cast<std::uint16_t>(core), kind, part};
-    if (s->last_hit == now) return true;
-    if (!(kind == access_kind::load ? s->state->views.holders()[core] : s->state->owner == core)) return false;
-    note(l, core, kind, part.mask());
-    s->state = &states_.used(*s->state, core, kind, part);
-    s->last_hit = now;
-    return true;
+  /// An access in one part to a shared line, which is settled. If its core has of the line what it takes, it is made;
+  /// otherwise it is for miss().
+  line_use use(shared_line& l, core_access what) {
+    line_use out;
+    out.hit = l.last_hit == what;
+    if (out.hit) return out;
+    out = states_.use(*l.state, what);
+    if (!out.hit) return out;
+    note(l, what);
+    l.state = out.to;
+    l.last_hit = what;
+    return out;
   }
-  /// Core `core` wants the line at `now`; the line is settled. A hit is done at once; a miss is entered at the
-  /// directory and the outcome says when it is done. Until then nobody else's request takes effect.
+  /// Its core wants the line at `now`, is told by use() that it does not have of it what it takes, and enters a request
+  /// at the directory; the outcome says when it is done. Until then nobody else's request takes effect.
   /// `not_before`: the earliest time at which it may take effect (stores of a core become visible in their order).
   /// `site`: the place in the program that a miss is put down to.
-  outcome request(line& l, unsigned core, access_kind kind, line_part part, picoseconds now, picoseconds not_before = 0,
-                  const void* site = nullptr);
+  outcome miss(shared_line& l, core_access what, const line_use& use, picoseconds now, picoseconds not_before = 0,
+               const void* site = nullptr);
+  /// The same of a line that nobody or one core has touched: its first touch, a hit, or a miss that makes it shared.
+  outcome miss(line& l, core_access what, picoseconds now, picoseconds not_before = 0, const void* site = nullptr);
+  /// All of these in one: an access to a line that is settled. A hit is done at once.
+  outcome request(line& l, core_access what, picoseconds now, picoseconds not_before = 0, const void* site = nullptr);
   /// What `core` has under way on the line, or nullptr.
   static transition* own(line& l, unsigned core);
-  /// Notes which bytes an access touches; request() does so itself.
-  void note(line& l, unsigned core, access_kind kind, const byte_mask& bytes) {
-    if (l.sharing == nullptr || !counting_) return;
-    byte_use use;
-    if (kind != access_kind::store) use.read = bytes;
-    if (kind != access_kind::load) use.wrote = bytes;
-    if (!l.sharing->noted->covers(core, use)) note_more(*l.sharing, core, use);
+  /// Notes which bytes an access in one part touches; the others do so themselves.
+  void note(shared_line& l, core_access what) {
+    if (counting_) l.noted = &uses_.after(*l.noted, what);
   }
 
   /// The states of its shared lines.
@@ -255,14 +248,11 @@ class cache_model {
   void apply(shared_line& l, const transition& t);
   transition& fresh_transition();
   static void put_down_to_site(shared_line& l, const transition& t, bool true_sharing);
-  [[nodiscard]] const legs& route(const shared_line& l, unsigned core, access_kind kind) const;
-  [[nodiscard]] std::uint16_t server(const shared_line& l) const noexcept;
   [[nodiscard]] const legs& between(unsigned a, unsigned b) const noexcept {
     return *legs_[ways_[std::size_t{a} * cores_ + b]];
   }
   void share(line& l);
-  void note_more(shared_line& l, unsigned core, const byte_use& use);
-  /// Forgets what no line refers to any more, if that may be much.
+  /// Forgets what no line refers to any more.
   void tidy();
   [[nodiscard]] std::size_t place_of(std::uint64_t number) const noexcept;
 
@@ -274,7 +264,7 @@ class cache_model {
   std::vector<std::uint32_t> table_;  // open addressing, a power of two; order + 1, or 0
   std::deque<line> all_;
   line_states states_;
-  shared_values<core_uses> uses_;
+  line_uses uses_;
   const legs* legs_[3];             // of the machine
   std::vector<std::uint8_t> ways_;  // which of them are between two cores: machine::between(), which divides
   std::deque<transition> transitions_;

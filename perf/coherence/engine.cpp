@@ -34,9 +34,13 @@ engine::engine(const machine& description, unsigned count, const schedule_option
       queue(count + 1),
       schedule(options, count + 1),
       keep_threads(options.keep_threads),
+      costs_{m.load, m.store, m.rmw},
+      by_schedule_(schedule.serial() || schedule.kind() == schedule_kind::jitter),
       lookahead_(lookahead_of(description, options)) {
   if (options.weak) weak = std::make_unique<weak_memory>(options.seed, count + 1);
   for (unsigned i = 0; i < threads.size(); ++i) threads[i].core = i;
+  no_line_.number = ~std::uint64_t{0};
+  std::fill(std::begin(recent_), std::end(recent_), &no_line_);
 }
 
 void engine::switch_to(unsigned thread) {
@@ -158,22 +162,23 @@ void engine::leave() {
   block();
 }
 
-void engine::turn(std::uint64_t address, unsigned size, access_kind kind) {
+void engine::turn_by_schedule(std::uint64_t address, unsigned size, access_kind kind) {
   if (schedule.serial()) {
     running->clock += cost_of(kind);
     schedule.step(running->core, address, kind == access_kind::load);
     return serial_turn();
   }
-  if (schedule.kind() == schedule_kind::jitter) {
-    running->clock += schedule.delay(running->core);
-    in_order();
-  }
-  const std::uint64_t in_line = address & (m.line_size - 1);
-  if (in_line + size <= m.line_size) return one_line(address, size, kind);
-  for (std::uint64_t end = address + size; address < end;) {
-    const std::uint64_t next = (address & ~std::uint64_t{m.line_size - 1}) + m.line_size;
-    one_line(address, static_cast<unsigned>(std::min(end, next) - address), kind);
-    address = next;
+  running->clock += schedule.delay(running->core);
+  in_order();
+  turns_of_lines(address, size, kind);
+}
+
+void engine::turns_of_lines(std::uint64_t address, unsigned size, access_kind kind) {
+  for (const std::uint64_t end = address + size; address < end;) {
+    const unsigned part = std::min(size, model.line_size() - model.offset_of(address));
+    one_line(address, part, kind);
+    address += part;
+    size -= part;
   }
 }
 
@@ -228,44 +233,6 @@ bool engine::join(shared_line& l, transition& mine, core_access what) {
   return true;
 }
 
-void engine::one_line(std::uint64_t address, unsigned size, access_kind kind) {
-  sim_thread& me = *running;
-  if (kind == access_kind::rmw) drain();
-  const core_access what = model.access_of(me.core, kind, address, size);
-  line* const known = known_line(address);
-  if (queue.anyone_before(me.clock, me.core)) {
-    if (known != nullptr && hit_ahead(*known, what, true)) return;
-    let_first_go();
-  } else if (me.clock > give_up) {
-    stop_stuck("virtual time ran out");
-  }
-  line& l = known != nullptr ? *known : line_of(address);
-  model.settle(l, me.clock);
-  if (kind == access_kind::load) stay_in_order(l);
-  const picoseconds cost = cost_of(kind);
-  if (cache_model::is_private(l, me.core, me.clock)) {
-    me.clock += cost;
-    return;
-  }
-  if (transition* mine = own_of(me, l)) {
-    if (join(*l.sharing, *mine, what)) {
-      me.clock += cost;
-      return;
-    }
-    if (kind != access_kind::load || mine->size != 0 || !l.sharing->state->views.holders()[me.core]) {
-      me.clock = std::max(me.clock, mine->done);
-      in_order();
-      model.settle(l, me.clock);
-    }
-  }
-  if (l.sharing == nullptr) {
-    miss(l, what, nullptr);
-  } else if (const line_use seen = model.use(*l.sharing, what); !seen.hit) {
-    miss(l, what, &seen);
-  }
-  me.clock += cost;
-}
-
 void engine::miss(line& l, core_access what, const line_use* seen) {
   sim_thread& me = *running;
   const bool store = what.kind() == access_kind::store;
@@ -307,6 +274,54 @@ void engine::drain() {
     me.clock = last;
     in_order();
   }
+}
+
+void engine::one_line(std::uint64_t address, unsigned size, access_kind kind) {
+  sim_thread& me = *running;
+  if (kind == access_kind::rmw) drain();
+  const core_access what = model.access_of(me.core, kind, address, size);
+  line* const known = known_line(address);
+  if (queue.anyone_before(me.clock, me.core)) {
+    if (known != nullptr && hit_ahead(*known, what, true)) return;
+    let_first_go();
+  } else if (me.clock > give_up) {
+    stop_stuck("virtual time ran out");
+  }
+  line& l = known != nullptr ? *known : line_of(address);
+  model.settle(l, me.clock);
+  if (kind == access_kind::load) stay_in_order(l);
+  const picoseconds cost = cost_of(kind);
+  if (cache_model::is_private(l, me.core, me.clock)) {
+    me.clock += cost;
+    return;
+  }
+  if (transition* mine = own_of(me, l)) {
+    if (join(*l.sharing, *mine, what)) {
+      me.clock += cost;
+      return;
+    }
+    if (kind != access_kind::load || mine->size != 0 || !l.sharing->state->views.holders()[me.core]) {
+      me.clock = std::max(me.clock, mine->done);
+      in_order();
+      model.settle(l, me.clock);
+    }
+  }
+  if (l.sharing == nullptr) {
+    miss(l, what, nullptr);
+  } else if (const line_use seen = model.use(*l.sharing, what); !seen.hit) {
+    miss(l, what, &seen);
+  }
+  me.clock += cost;
+}
+
+void engine::turn(std::uint64_t address, unsigned size, access_kind kind) {
+  const apart here;
+  if (by_schedule_) [[unlikely]]
+    turn_by_schedule(address, size, kind);
+  else if (std::uint64_t{model.offset_of(address)} + size > model.line_size()) [[unlikely]]
+    turns_of_lines(address, size, kind);
+  else
+    one_line(address, size, kind);
 }
 
 bool engine::atomic_store(void* address, unsigned size, std::uint64_t value) {
@@ -369,6 +384,7 @@ bool engine::atomic_store(void* address, unsigned size, std::uint64_t value) {
 
 bool engine::forwarded_from_buffer(const void* address, unsigned size, std::uint64_t* value) {
   sim_thread& me = *running;
+  const apart here;
   in_order();
   line& l = line_of(reinterpret_cast<std::uint64_t>(address));
   model.settle(l, me.clock);

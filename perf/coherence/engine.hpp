@@ -5,6 +5,7 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "fiber.hpp"
@@ -40,10 +41,15 @@ class engine {
   engine(const machine& m, unsigned threads, const schedule_options& options);
 
   /// One access to memory that the calling hook is about to make. Returns when it is the thread's turn to make it.
-  void access(std::uint64_t address, unsigned size, access_kind kind) {
-    ++model.counts().accesses;
-    if (!hit_again(address, size, kind)) turn(address, size, kind);
+  [[gnu::always_inline]] void access(std::uint64_t address, unsigned size, access_kind kind) {
+    if (!begin_access(address, size, kind)) turn(address, size, kind);
   }
+  /// The first half of it; true if nothing is left to do, otherwise turn() is the second half.
+  [[gnu::always_inline]] bool begin_access(std::uint64_t address, unsigned size, access_kind kind) {
+    ++model.counts().accesses;
+    return hit_again(address, size, kind);
+  }
+  void turn(std::uint64_t address, unsigned size, access_kind kind);
   /// An atomic store; true if the value is to be written now, false if it will be when the line has come.
   bool atomic_store(void* address, unsigned size, std::uint64_t value);
   /// An atomic load; true if *value is set to what the thread itself stores and nobody sees yet.
@@ -95,13 +101,13 @@ class engine {
   line& line_of(std::uint64_t address) {
     const std::uint64_t number = model.number_of(address);
     line*& seen = recent_[number % recent_lines];
-    if (seen == nullptr || seen->number != number) seen = &model.find(address);
+    if (seen->number != number) seen = &model.find(address);
     return *seen;
   }
   line* known_line(std::uint64_t address) {
     const std::uint64_t number = model.number_of(address);
     line*& seen = recent_[number % recent_lines];
-    if (seen == nullptr || seen->number != number) {
+    if (seen->number != number) {
       line* const found = model.known(address);
       if (found == nullptr) return nullptr;
       seen = found;
@@ -121,7 +127,7 @@ class engine {
     const std::uint64_t number = model.number_of(address);
     const line* const l = recent_[number % recent_lines];
     const unsigned offset = model.offset_of(address);
-    if (l == nullptr || l->number != number || offset + size > m.line_size) return false;
+    if (l->number != number || std::uint64_t{offset} + size > model.line_size()) return false;
     if (kind == access_kind::load ? me.stores_deferred > me.clock : kind == access_kind::rmw && !me.stores.empty())
       return false;
     if (!cache_model::hits_again(*l, {me.core, kind, offset, size}, me.clock)) return false;
@@ -129,9 +135,10 @@ class engine {
     return true;
   }
   [[nodiscard]] picoseconds cost_of(access_kind kind) const noexcept {
-    return kind == access_kind::load ? m.load : kind == access_kind::store ? m.store : m.rmw;
+    return costs_[static_cast<unsigned>(kind)];
   }
-  void turn(std::uint64_t address, unsigned size, access_kind kind);
+  void turn_by_schedule(std::uint64_t address, unsigned size, access_kind kind);
+  void turns_of_lines(std::uint64_t address, unsigned size, access_kind kind);
   /// An access to a known line before its turn; false if it is to take its turn, nothing having been done.
   /// `may_join`: see join(); an atomic store does not.
   bool hit_ahead(line& l, core_access what, bool may_join);
@@ -155,18 +162,33 @@ class engine {
   void serial_switch(unsigned next);
   void release_due();
   [[noreturn]] void stop();
+  const picoseconds costs_[3];      ///< of an access that hits, by its kind
+  const bool by_schedule_;          ///< the order of turns is not that of virtual time alone
   const picoseconds lookahead_;     ///< 0: every access is a turn
   picoseconds unwatched_ = 0;       ///< until when the conductor does not look at what the running thread does
   picoseconds horizon_ = 0;         ///< until when that thread sees ahead
   std::vector<unsigned> runnable_;  ///< of a serial schedule: who else could run
 
   static constexpr std::size_t recent_lines = 1024;
-  line* recent_[recent_lines] = {};
+  line no_line_;  ///< with a number that no line has
+  line* recent_[recent_lines];
 };
 
 /// The simulation that is going on, or nullptr.
 extern engine* current;
 /// Whether accesses count now: inside a simulated thread, outside of the engine itself.
 extern bool watching;
+
+/// Keeps what the engine itself does out of the simulation.
+class apart {
+ public:
+  apart() noexcept : was_(std::exchange(watching, false)) {}
+  ~apart() { watching = was_; }
+  apart(const apart&) = delete;
+  apart& operator=(const apart&) = delete;
+
+ private:
+  bool was_;
+};
 
 }  // namespace contend::coherence

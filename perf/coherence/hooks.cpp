@@ -22,23 +22,31 @@ constexpr int sequentially_consistent = __ATOMIC_SEQ_CST;
 [[gnu::always_inline]] inline void at(const volatile void* address, unsigned long size, access_kind kind,
                                       const void* from) {
   if (!watching || size == 0) return;
-  watching = false;
   current->running->last_access = from;
   current->access(reinterpret_cast<std::uint64_t>(address), static_cast<unsigned>(size), kind);
-  watching = true;
 }
 
-/// Likewise an access that is not atomic.
-[[gnu::always_inline]] inline void plain(const volatile void* address, unsigned long size, access_kind kind,
-                                         const void* from) {
-  at(address, size, kind, from);
-  if (!watching || size == 0 || !current->weak) return;
+[[gnu::noinline]] void plain_weakly(const volatile void* address, unsigned long size, access_kind kind,
+                                    const void* from) {
+  current->turn(reinterpret_cast<std::uint64_t>(address), static_cast<unsigned>(size), kind);
   watching = false;
   current->weak->plain({current->running->core, reinterpret_cast<std::uint64_t>(address), static_cast<unsigned>(size),
                         std::memory_order_relaxed, from},
                        kind != access_kind::load);
   current->stop_if_raced();
   watching = true;
+}
+
+/// Likewise an access that is not atomic. What hits calls nothing and what does not ends in a call, so that a hook needs
+/// no frame.
+[[gnu::always_inline]] inline void plain(const volatile void* address, unsigned long size, access_kind kind,
+                                         const void* from) {
+  if (!watching || size == 0) return;
+  current->running->last_access = from;
+  if (current->begin_access(reinterpret_cast<std::uint64_t>(address), static_cast<unsigned>(size), kind)) return;
+  if (current->weak != nullptr) [[unlikely]]
+    return plain_weakly(address, size, kind, from);
+  return current->turn(reinterpret_cast<std::uint64_t>(address), static_cast<unsigned>(size), kind);
 }
 
 /// While one lives, an atomic is the weak memory's matter.
@@ -102,13 +110,7 @@ bool compare(volatile T* p, T& expected, T desired, int order, int failure, bool
 template <class T>
 T load(const volatile T* p, int order, const void* from) {
   if (!watching) return __atomic_load_n(p, __ATOMIC_SEQ_CST);
-  if (!current->weak) {
-    std::uint64_t own = 0;
-    watching = false;
-    const bool mine = current->forwarded(const_cast<const T*>(p), sizeof(T), &own);
-    watching = true;
-    if (mine) return static_cast<T>(own);
-  }
+  if (std::uint64_t own = 0; current->forwarded(const_cast<const T*>(p), sizeof(T), &own)) return static_cast<T>(own);
   at(p, sizeof(T), access_kind::load, from);
   if (weak()) {
     const weakly<T> here(p, order, from);

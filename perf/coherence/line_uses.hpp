@@ -23,14 +23,7 @@ class line_uses {
     const std::uint64_t question = std::uint64_t{before.number} << 32 | what.word();
     if (const std::uint64_t* const known = answers_.find(question))
       return uses_.at(static_cast<std::uint32_t>(*known));
-    byte_use use;
-    if (what.kind() != access_kind::store) use.read = what.bytes();
-    if (what.kind() != access_kind::load) use.wrote = what.bytes();
-    core_uses all = before;
-    all.add(what.core(), use);
-    const known_uses& out = uses_.intern(all);
-    answers_.remember(question, out.number);
-    return out;
+    return work_out(before, what, question);
   }
 
   /// As of shared_values.
@@ -44,6 +37,16 @@ class line_uses {
   [[nodiscard]] std::size_t bytes_used() const noexcept { return uses_.bytes_used() + answers_.bytes_used(); }
 
  private:
+  [[gnu::noinline]] const known_uses& work_out(const known_uses& before, core_access what, std::uint64_t question) {
+    byte_use use;
+    if (what.kind() != access_kind::store) use.read = what.bytes();
+    if (what.kind() != access_kind::load) use.wrote = what.bytes();
+    core_uses all = before;
+    all.add(what.core(), use);
+    const known_uses& out = uses_.intern(all);
+    answers_.remember(question, out.number);
+    return out;
+  }
   shared_values<core_uses> uses_;
   answers answers_{1024};
 };

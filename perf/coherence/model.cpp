@@ -32,6 +32,7 @@ cache_model::cache_model(const machine& m, unsigned cores)
     : machine_(m),
       cores_(cores),
       shift_(static_cast<unsigned>(std::countr_zero(m.line_size))),
+      offset_mask_(m.line_size - 1),
       table_(1U << 12),
       states_(m, cores),
       legs_{&m.near, &m.far, &m.remote} {

@@ -162,7 +162,7 @@ class cache_model {
   [[nodiscard]] line* known(std::uint64_t address) noexcept;
   [[nodiscard]] std::uint64_t number_of(std::uint64_t address) const noexcept { return address >> shift_; }
   [[nodiscard]] unsigned offset_of(std::uint64_t address) const noexcept {
-    return static_cast<unsigned>(address & (machine_.line_size - 1));
+    return static_cast<unsigned>(address) & offset_mask_;
   }
   /// An access of so many bytes, all in one line.
   [[nodiscard]] core_access access_of(unsigned core, access_kind kind, std::uint64_t address,
@@ -240,7 +240,7 @@ class cache_model {
   void stop_counting() noexcept { counting_ = false; }
   /// All lines, in the order of their first touch.
   [[nodiscard]] std::vector<const line*> lines() const;
-  [[nodiscard]] unsigned line_size() const noexcept { return machine_.line_size; }
+  [[nodiscard]] unsigned line_size() const noexcept { return offset_mask_ + 1; }
   [[nodiscard]] std::size_t bytes_used() const noexcept;
 
  private:
@@ -259,6 +259,7 @@ class cache_model {
   const machine& machine_;
   unsigned cores_;
   unsigned shift_;
+  unsigned offset_mask_;
   event_counts counts_;
   bool counting_ = true;
   std::vector<std::uint32_t> table_;  // open addressing, a power of two; order + 1, or 0

@@ -15,18 +15,6 @@
 namespace contend::coherence {
 namespace {
 
-/// Keeps the engine's own accesses out of the simulation.
-class apart {
- public:
-  apart() noexcept : was_(watching) { watching = false; }
-  ~apart() { watching = was_; }
-  apart(const apart&) = delete;
-  apart& operator=(const apart&) = delete;
-
- private:
-  bool was_;
-};
-
 // Where the frames of the program's functions lie in a thread's stack decides which of their variables share a line,
 // and must not depend on what the engine's own functions need: so enter_thread() has nothing that lives on its stack.
 

@@ -32,19 +32,24 @@ line_use line_states::work_out_use(const known_state& from, core_access what) {
   const unsigned core = what.core();
   const bool load = what.kind() == access_kind::load;
   line_use out;
-  line_state to = from;
+  out.to = &from;
   out.has_copy = from.views.holders()[core];
   out.hit = load ? out.has_copy : from.owner == core;
-  if (out.hit) {
-    const byte_mask bytes = what.bytes();
-    to.views.use(core, bytes);
-    if (!load) {
-      to.written |= bytes;
-      to.dirty = true;
-    }
-  } else {
-    if (!out.has_copy) to.views.ask(core);
+  if (!out.hit) {
     find_server(from, what, out);
+    if (out.has_copy || from.views.has_asked(core)) return out;
+    line_state to = from;
+    to.views.ask(core);
+    out.to = &intern(to);
+    return out;
+  }
+  const byte_mask bytes = what.bytes();
+  if (from.views.has_used(core, bytes) && (load || (from.dirty && from.written.covers(bytes)))) return out;
+  line_state to = from;
+  to.views.use(core, bytes);
+  if (!load) {
+    to.written |= bytes;
+    to.dirty = true;
   }
   out.to = &intern(to);
   return out;

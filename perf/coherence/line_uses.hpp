@@ -41,11 +41,14 @@ class line_uses {
     byte_use use;
     if (what.kind() != access_kind::store) use.read = what.bytes();
     if (what.kind() != access_kind::load) use.wrote = what.bytes();
-    core_uses all = before;
-    all.add(what.core(), use);
-    const known_uses& out = uses_.intern(all);
-    answers_.remember(question, out.number);
-    return out;
+    const known_uses* out = &before;
+    if (!before.covers(what.core(), use)) {
+      core_uses all = before;
+      all.add(what.core(), use);
+      out = &uses_.intern(all);
+    }
+    answers_.remember(question, out->number);
+    return *out;
   }
   shared_values<core_uses> uses_;
   answers answers_{1024};

@@ -31,6 +31,7 @@ struct sim_thread {
   std::uint64_t parked_since = 0;  ///< who sleeps longest is woken first
   bool timed_out = false;
   bool over = false;
+  picoseconds passed_until = 0;  ///< when the last pause or work of its own ended
   const void* last_access = nullptr;  ///< return address of the last hook
   std::unique_ptr<fiber_memory> memory;
   std::exception_ptr thrown;
@@ -64,9 +65,12 @@ class engine {
     if (queue.anyone_before(running->clock, running->core)) return let_first_go();
     if (running->clock > give_up) stop_stuck("virtual time ran out");
   }
-  /// Time has passed, in which nobody else is touched: the thread's turn, unless it need not take one.
-  void time_passed() {
-    if (!sees_ahead()) in_order();
+  /// Time has passed, in which nobody else is touched: the thread's turn, unless it need not take one. Whether it takes
+  /// its turn now or with what it does next is the same, unless the conductor looks. `again`: nothing else came after
+  /// the last such time; then it is waiting longer and longer, and only the end of that is worth a turn.
+  void time_passed(bool again) {
+    if (sees_ahead() || (again && running->clock < unwatched_)) return;
+    in_order();
   }
 
   void block();  ///< until made ready by somebody else

@@ -133,12 +133,25 @@ bool simulating() noexcept { return current != nullptr && current->running != nu
 picoseconds now() noexcept { return simulating() ? current->running->clock : 0; }
 unsigned current_core() noexcept { return simulating() ? current->running->core : 0; }
 
+namespace {
+
+/// Whether the same happened just before.
+bool pass_time(picoseconds time) noexcept {
+  sim_thread& me = *current->running;
+  const bool again = me.clock == me.passed_until;
+  me.clock += current->schedule.varied(me.core, time);
+  me.passed_until = me.clock;
+  return again;
+}
+
+}  // namespace
+
 void pass(picoseconds time) noexcept {
   if (!simulating()) return;
   const apart here;
-  current->running->clock += current->schedule.varied(current->running->core, time);
+  const bool again = pass_time(time);
   if (current->schedule.serial() && current->running->clock <= current->give_up) return;
-  current->time_passed();
+  current->time_passed(again);
 }
 
 void sleep_until(picoseconds when) noexcept {
@@ -160,9 +173,9 @@ void relax() noexcept {
   if (!simulating()) return;
   const apart here;
   ++current->model.counts().spins;
-  current->running->clock += current->schedule.varied(current->running->core, current->m.pause);
+  const bool again = pass_time(current->m.pause);
   current->spun();
-  current->time_passed();
+  current->time_passed(again);
 }
 
 void yield() noexcept {

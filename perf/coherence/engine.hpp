@@ -134,7 +134,7 @@ class engine {
     if (l->number != number || std::uint64_t{offset} + size > model.line_size()) return false;
     if (kind == access_kind::load ? me.stores_deferred > me.clock : kind == access_kind::rmw && !me.stores.empty())
       return false;
-    if (!cache_model::hits_again(*l, {me.core, kind, offset, size}, me.clock)) return false;
+    if (!model.hits_again(*l, {me.core, kind, offset, size}, me.clock)) return false;
     me.clock += cost_of(kind);
     return true;
   }

@@ -82,6 +82,7 @@ void cache_model::tidy() {
   const std::size_t spare = all_.size() / 16;
   states_.forget_unmarked(spare);
   uses_.forget_unmarked(spare);
+  idle_ = {};
 }
 
 transition& cache_model::fresh_transition() {

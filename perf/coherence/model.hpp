@@ -3,6 +3,7 @@
 // was true or false. Pure: it knows addresses and times, no thread and no scheduler.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -179,10 +180,10 @@ class cache_model {
   }
   /// Whether an access is to a line of the core's own, or the same as the last one to the line, with nothing in
   /// between: then it leaves everything as it is.
-  [[nodiscard]] static bool hits_again(const line& l, core_access what, picoseconds now) noexcept {
+  [[nodiscard]] bool hits_again(const line& l, core_access what, picoseconds now) const noexcept {
     const shared_line* const s = l.sharing.get();
     if (s == nullptr) return l.first == what.core();
-    return s->last_hit == what && !due(*s, now);
+    return (s->last_hit == what || changes_nothing(*s, what)) && !due(*s, now);
   }
   /// Whether something that is under way on a line has taken effect by `now`.
   [[nodiscard]] static bool due(const shared_line& l, picoseconds now) noexcept {
@@ -208,7 +209,10 @@ class cache_model {
     if (out.hit) return out;
     out = states_.use(*l.state, what);
     if (!out.hit) return out;
+    const known_uses* const before = l.noted;
     note(l, what);
+    if (const std::uint64_t question = question_of(l, what); out.to == l.state && l.noted == before)
+      idle_[idle_place(question)] = {question, before->number};
     l.state = out.to;
     l.last_hit = what;
     return out;
@@ -252,6 +256,22 @@ class cache_model {
     return *legs_[ways_[std::size_t{a} * cores_ + b]];
   }
   void share(line& l);
+  /// An access that changed nothing of lines in a state, used so.
+  struct idle_access {
+    std::uint64_t question = 0;  ///< number of the state, access
+    std::uint32_t uses = 0;
+  };
+  static std::uint64_t question_of(const shared_line& l, core_access what) noexcept {
+    return std::uint64_t{l.state->number} << 32 | what.word();
+  }
+  static std::size_t idle_place(std::uint64_t question) noexcept {
+    return question * 0x9E3779B97F4A7C15U >> (64 - 9);
+  }
+  [[nodiscard]] bool changes_nothing(const shared_line& l, core_access what) const noexcept {
+    const std::uint64_t question = question_of(l, what);
+    const idle_access& known = idle_[idle_place(question)];
+    return known.question == question && known.uses == l.noted->number;
+  }
   /// Forgets what no line refers to any more.
   void tidy();
   [[nodiscard]] std::size_t place_of(std::uint64_t number) const noexcept;
@@ -266,6 +286,7 @@ class cache_model {
   std::deque<line> all_;
   line_states states_;
   line_uses uses_;
+  std::array<idle_access, 512> idle_;
   const legs* legs_[3];             // of the machine
   std::vector<std::uint8_t> ways_;  // which of them are between two cores: machine::between(), which divides
   std::deque<transition> transitions_;

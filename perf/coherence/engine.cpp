@@ -121,6 +121,12 @@ void engine::serial_turn() {
   serial_switch(next);
 }
 
+void engine::serial_access(std::uint64_t address, access_kind kind) {
+  running->clock += cost_of(kind);
+  schedule.step(running->core, address, kind == access_kind::load);
+  serial_turn();
+}
+
 void engine::serial_block() {
   sim_thread& me = *running;
   release_due();
@@ -160,26 +166,6 @@ void engine::leave() {
     switch_fiber(me.memory->context, outside);
   }
   block();
-}
-
-void engine::turn_by_schedule(std::uint64_t address, unsigned size, access_kind kind) {
-  if (schedule.serial()) {
-    running->clock += cost_of(kind);
-    schedule.step(running->core, address, kind == access_kind::load);
-    return serial_turn();
-  }
-  running->clock += schedule.delay(running->core);
-  in_order();
-  turns_of_lines(address, size, kind);
-}
-
-void engine::turns_of_lines(std::uint64_t address, unsigned size, access_kind kind) {
-  for (const std::uint64_t end = address + size; address < end;) {
-    const unsigned part = std::min(size, model.line_size() - model.offset_of(address));
-    one_line(address, part, kind);
-    address += part;
-    size -= part;
-  }
 }
 
 void engine::stay_in_order(line& l) {
@@ -233,7 +219,7 @@ bool engine::join(shared_line& l, transition& mine, core_access what) {
   return true;
 }
 
-void engine::miss(line& l, core_access what, const line_use* seen) {
+inline void engine::miss(line& l, core_access what, const line_use* seen) {
   sim_thread& me = *running;
   const bool store = what.kind() == access_kind::store;
   const picoseconds late = schedule.kind() == schedule_kind::varied
@@ -276,7 +262,7 @@ void engine::drain() {
   }
 }
 
-void engine::one_line(std::uint64_t address, unsigned size, access_kind kind) {
+inline void engine::one_line(std::uint64_t address, unsigned size, access_kind kind) {
   sim_thread& me = *running;
   if (kind == access_kind::rmw) drain();
   const core_access what = model.access_of(me.core, kind, address, size);
@@ -316,12 +302,18 @@ void engine::one_line(std::uint64_t address, unsigned size, access_kind kind) {
 
 void engine::turn(std::uint64_t address, unsigned size, access_kind kind) {
   const apart here;
-  if (by_schedule_) [[unlikely]]
-    turn_by_schedule(address, size, kind);
-  else if (std::uint64_t{model.offset_of(address)} + size > model.line_size()) [[unlikely]]
-    turns_of_lines(address, size, kind);
-  else
-    one_line(address, size, kind);
+  if (by_schedule_) [[unlikely]] {
+    if (schedule.serial()) return serial_access(address, kind);
+    running->clock += schedule.delay(running->core);
+    in_order();
+  }
+  for (;;) {
+    const unsigned part = std::min(size, model.line_size() - model.offset_of(address));
+    one_line(address, part, kind);
+    if (part == size) return;
+    address += part;
+    size -= part;
+  }
 }
 
 bool engine::atomic_store(void* address, unsigned size, std::uint64_t value) {

@@ -141,8 +141,6 @@ class engine {
   [[nodiscard]] picoseconds cost_of(access_kind kind) const noexcept {
     return costs_[static_cast<unsigned>(kind)];
   }
-  void turn_by_schedule(std::uint64_t address, unsigned size, access_kind kind);
-  void turns_of_lines(std::uint64_t address, unsigned size, access_kind kind);
   /// An access to a known line before its turn; false if it is to take its turn, nothing having been done.
   /// `may_join`: see join(); an atomic store does not.
   bool hit_ahead(line& l, core_access what, bool may_join);
@@ -162,6 +160,7 @@ class engine {
   void switch_to(unsigned thread);
   void resume(ready_queue::entry next);
   void serial_turn();
+  void serial_access(std::uint64_t address, access_kind kind);
   void serial_block();
   void serial_switch(unsigned next);
   void release_due();

@@ -154,7 +154,7 @@ transition* cache_model::own(line& l, unsigned core) {
   return nullptr;
 }
 
-void cache_model::put_down_to_site(shared_line& l, const transition& t, bool true_sharing) {
+inline void cache_model::put_down_to_site(shared_line& l, const transition& t, bool true_sharing) {
   const access_kind kind = t.what.kind();
   site_counts* place = nullptr;
   for (auto& one : l.sites)
@@ -214,7 +214,7 @@ std::vector<const line*> cache_model::lines() const {
 
 std::size_t cache_model::bytes_used() const noexcept {
   std::size_t sum = table_.size() * sizeof(table_[0]) + all_.size() * sizeof(line) +
-                    transitions_.size() * sizeof(transition) + states_.bytes_used() + uses_.bytes_used();
+                    transitions_.size() * sizeof(transition) + sizeof idle_ + states_.bytes_used() + uses_.bytes_used();
   for (const auto& one : all_)
     if (one.sharing) sum += sizeof(shared_line) + one.sharing->sites.capacity() * sizeof(site_counts);
   return sum;

@@ -16,7 +16,11 @@ namespace {
 
 constexpr std::size_t names_listed = 6;
 
-std::uint64_t misses(const small_line_counts& c) { return std::uint64_t{c.true_sharing} + c.false_sharing; }
+/// Of a line that is shared.
+std::uint64_t misses(const line& l) {
+  const line_counts all = l.sharing->counts.all();
+  return all.true_sharing + all.false_sharing;
+}
 
 /// Bytes that one or more threads touched, cut where what one of them touched begins or ends.
 std::vector<byte_range> touched_parts(const line& l, unsigned line_size) {
@@ -215,10 +219,10 @@ void prepare_names() {
 std::vector<line_report> top_lines(const cache_model& model, unsigned at_most) {
   std::vector<const line*> worst;
   for (const line* l : model.lines())
-    if (l->sharing != nullptr && misses(l->sharing->counts) > 0) worst.push_back(l);
+    if (l->sharing != nullptr && misses(*l) > 0) worst.push_back(l);
   std::sort(worst.begin(), worst.end(), [](const line* a, const line* b) {
-    const auto a_all = misses(a->sharing->counts);
-    const auto b_all = misses(b->sharing->counts);
+    const auto a_all = misses(*a);
+    const auto b_all = misses(*b);
     return a_all != b_all ? a_all > b_all : a->order < b->order;
   });
   if (worst.size() > at_most) worst.resize(at_most);

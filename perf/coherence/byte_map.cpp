@@ -37,8 +37,7 @@ line_report byte_map(const line& l, unsigned line_size) {
   out.size = line_size;
   out.address = l.number * line_size;
   if (l.sharing == nullptr) return out;
-  const small_line_counts& c = l.sharing->counts;
-  out.counts = {c.line_transfers, c.invalidations, c.upgrades, c.write_backs, c.true_sharing, c.false_sharing};
+  out.counts = l.sharing->counts.all();
   for (unsigned thread = 0; thread < slots; ++thread) {
     const byte_use use = l.sharing->noted->of(thread);
     thread_bytes one{thread, ranges(use.read), ranges(use.wrote)};

@@ -294,7 +294,7 @@ inline void engine::one_line(std::uint64_t address, unsigned size, access_kind k
   }
   if (l.sharing == nullptr) {
     miss(l, what, nullptr);
-  } else if (const line_use seen = model.use(*l.sharing, what); !seen.hit) {
+  } else if (const line_use seen = model.use(*l.sharing, what); !seen.hit()) {
     miss(l, what, &seen);
   }
   me.clock += cost;

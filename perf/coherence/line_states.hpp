@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 
 #include "answers.hpp"
 #include "core_views.hpp"
@@ -50,24 +51,61 @@ struct line_state {
 };
 using known_state = shared_values<line_state>::known;
 
-/// What it comes to that a core wants to access a line.
-struct line_use {
-  const known_state* to = nullptr;
-  bool hit = false;         ///< the core has of the line what it takes, and uses it
-  bool has_copy = false;    ///< it has a copy at least
-  bool served = false;      ///< MOESI: the core that wrote the line serves this reader
-  std::uint8_t other = 0;   ///< which core it gets the line from, or has to tell, if nobody is served before; itself: none
+/// What comes of a state, in a word, as it is remembered: the number of the state that follows, and what else there is
+/// to say below it.
+class of_state {
+ public:
+  explicit of_state(std::uint64_t word) noexcept : word_(word) {}
+  /// The number of the state that the line is in then.
+  [[nodiscard]] std::uint32_t to() const noexcept { return static_cast<std::uint32_t>(word_ >> 32); }
+  [[nodiscard]] std::uint64_t word() const noexcept { return word_; }
+  bool operator==(const of_state&) const = default;
+
+ protected:
+  of_state(std::uint32_t to, unsigned number, std::initializer_list<bool> bits) noexcept
+      : word_(std::uint64_t{to} << 32 | std::uint64_t{number} << 8) {
+    unsigned at = 0;
+    for (const bool one : bits) word_ |= std::uint64_t{one} << at++;
+  }
+  [[nodiscard]] std::uint64_t bit(unsigned which) const noexcept { return word_ >> which & 1; }
+  [[nodiscard]] unsigned number() const noexcept { return static_cast<unsigned>(word_ >> 8 & 0xff); }
+
+ private:
+  std::uint64_t word_;
 };
 
-/// What it comes to that a core gets a line.
-struct line_change {
+/// What it comes to that a core wants to access a line.
+class line_use : public of_state {
+ public:
+  using of_state::of_state;
+  line_use(const known_state& to, bool hit, bool has_copy, bool served, unsigned other) noexcept
+      : of_state(to.number, other, {hit, has_copy, served}) {}
+  /// The core has of the line what it takes, and uses it.
+  [[nodiscard]] bool hit() const noexcept { return bit(0) != 0; }
+  /// It has a copy at least.
+  [[nodiscard]] bool has_copy() const noexcept { return bit(1) != 0; }
+  /// MOESI: the core that wrote the line serves this reader.
+  [[nodiscard]] bool served() const noexcept { return bit(2) != 0; }
+  /// Which core it gets the line from, or has to tell, if nobody is served before; itself: none.
+  [[nodiscard]] unsigned other() const noexcept { return number(); }
+};
+
+/// What it comes to that a core gets a line. Each of these is 0 or 1, but for the copies.
+class line_change : public of_state {
+ public:
+  using of_state::of_state;
   enum class sharing : std::uint8_t { none, with_true, with_false };
-  const known_state* to = nullptr;
-  std::uint8_t invalidated = 0;  ///< copies that other cores lost
-  bool transferred = false;      ///< the core got the data from another one
-  bool upgraded = false;         ///< it had a copy and became the owner
-  bool written_back = false;     ///< MESI: memory got what the owner had written
-  sharing because = sharing::none;
+  line_change(const known_state& to, bool transferred, bool upgraded, bool written_back, sharing because,
+              unsigned invalidated) noexcept
+      : of_state(to.number, invalidated,
+                 {transferred, upgraded, written_back, because == sharing::with_true, because == sharing::with_false}) {
+  }
+  [[nodiscard]] std::uint64_t transferred() const noexcept { return bit(0); }   ///< the data came from another core
+  [[nodiscard]] std::uint64_t upgraded() const noexcept { return bit(1); }      ///< it had a copy and became the owner
+  [[nodiscard]] std::uint64_t written_back() const noexcept { return bit(2); }  ///< MESI: memory got what was written
+  [[nodiscard]] std::uint64_t true_sharing() const noexcept { return bit(3); }
+  [[nodiscard]] std::uint64_t false_sharing() const noexcept { return bit(4); }
+  [[nodiscard]] std::uint64_t invalidated() const noexcept { return number(); }  ///< copies that other cores lost
 };
 
 /// All states that lines have been in.
@@ -80,18 +118,23 @@ class line_states {
   const known_state& intern(const line_state& state) { return states_.intern(state); }
   /// A second core comes to a line that `first` alone has touched.
   const known_state& of_second_user(unsigned first);
+  [[nodiscard]] const known_state& at(std::uint32_t number) const noexcept { return states_.at(number); }
   /// An access in one part is to be made.
   line_use use(const known_state& from, core_access what) {
     const std::uint64_t question = question_of(from, what, about::use);
-    const std::uint64_t* const known = answers_.find(question);
-    return known != nullptr ? unpacked_use(*known) : remember(question, work_out_use(from, what));
+    if (const std::uint64_t* const known = answers_.find(question)) return line_use(*known);
+    const line_use fresh = work_out_use(from, what);
+    answers_.remember(question, fresh.word());
+    return fresh;
   }
   /// Its core gets the line. `bytes`: of an access that is not in one part.
   line_change granted(const known_state& from, core_access what, const byte_mask& bytes) {
     if (!what.in_one_part()) return work_out(from, what, bytes);
     const std::uint64_t question = question_of(from, what, about::granted);
-    const std::uint64_t* const known = answers_.find(question);
-    return known != nullptr ? unpacked_change(*known) : remember(question, work_out(from, what, what.bytes()));
+    if (const std::uint64_t* const known = answers_.find(question)) return line_change(*known);
+    const line_change fresh = work_out(from, what, what.bytes());
+    answers_.remember(question, fresh.word());
+    return fresh;
   }
 
   /// As of shared_values.
@@ -110,31 +153,8 @@ class line_states {
   }
   line_use work_out_use(const known_state& from, core_access what);
   line_change work_out(const known_state& from, core_access what, const byte_mask& bytes);
-  /// The core that serves a miss if nothing is under way, and whether it does so whatever is.
-  void find_server(const line_state& from, core_access what, line_use& out) const;
-  line_use remember(std::uint64_t question, const line_use& use);
-  line_change remember(std::uint64_t question, const line_change& change);
-  // An answer: the number of a state, and below it what else there is to say.
-  [[nodiscard]] line_use unpacked_use(std::uint64_t word) const noexcept {
-    line_use out;
-    out.to = &states_.at(static_cast<std::uint32_t>(word >> 32));
-    out.other = static_cast<std::uint8_t>(word >> 8);
-    out.hit = (word & 1) != 0;
-    out.has_copy = (word & 2) != 0;
-    out.served = (word & 4) != 0;
-    return out;
-  }
-  [[nodiscard]] line_change unpacked_change(std::uint64_t word) const noexcept {
-    line_change out;
-    out.to = &states_.at(static_cast<std::uint32_t>(word >> 32));
-    out.invalidated = static_cast<std::uint8_t>(word >> 8);
-    out.because = static_cast<line_change::sharing>(word >> 3 & 3);
-    out.transferred = (word & 1) != 0;
-    out.upgraded = (word & 2) != 0;
-    out.written_back = (word & 4) != 0;
-    return out;
-  }
-
+  /// A miss on a line on which nothing is under way.
+  [[nodiscard]] line_use missed(const known_state& from, core_access what, const known_state& to) const;
   const machine& machine_;
   const unsigned cores_;
   shared_values<line_state> states_;

@@ -101,19 +101,19 @@ void cache_model::settle_due(shared_line& l, picoseconds now) {
 outcome cache_model::miss(shared_line& l, core_access what, const line_use& use, picoseconds now,
                           picoseconds not_before, const void* site) {
   note(l, what);
-  l.state = use.to;
+  l.state = &states_.at(use.to());
   l.last_hit = {};
   const transition_list& before = l.under_way;
   const std::uint16_t writer = before.last_writer();
   // Whoever is served before this request has the line when its turn comes; on MOESI who wrote it serves readers.
-  unsigned other = use.other;
+  unsigned other = use.other();
   if (writer != line_state::nobody && what.kind() == access_kind::load && machine_.protocol == coherence_protocol::moesi)
     other = writer;
-  else if (!before.empty() && !use.served)
+  else if (!before.empty() && !use.served())
     other = before.back().what.core();
   // A copy that is still there when the turn comes spares the data.
   const bool keeps_copy =
-      use.has_copy && (writer == line_state::nobody || std::none_of(before.begin(), before.end(), [&](const transition& t) {
+      use.has_copy() && (writer == line_state::nobody || std::none_of(before.begin(), before.end(), [&](const transition& t) {
                          return t.what.core() != what.core() && t.writes();
                        }));
   const legs& way = between(what.core(), other);
@@ -143,7 +143,7 @@ outcome cache_model::miss(line& l, core_access what, picoseconds now, picosecond
 outcome cache_model::request(line& l, core_access what, picoseconds now, picoseconds not_before, const void* site) {
   if (l.sharing == nullptr) return miss(l, what, now, not_before, site);
   const line_use seen = use(*l.sharing, what);
-  if (seen.hit) return {true, now, now, nullptr};
+  if (seen.hit()) return {true, now, now, nullptr};
   return miss(*l.sharing, what, seen, now, not_before, site);
 }
 
@@ -174,24 +174,12 @@ void cache_model::apply(shared_line& l, const transition& t) {
   l.first_alone = false;
   if (t.size != 0) write_value(t.target, t.size, t.value);
   const line_change change = states_.granted(*l.state, t.what, t.joined);
-  l.state = change.to;
+  l.state = &states_.at(change.to());
   l.last_hit = {};
   if (!counting_) return;
-  const auto count = [](std::uint64_t& all, std::uint32_t& of_line, unsigned n) {
-    all += n;
-    of_line += n;
-    of_line |= 0U - static_cast<std::uint32_t>(of_line < n);  // rather the greatest value than one around it
-  };
-  using sharing = line_change::sharing;
-  count(counts_.line_transfers, l.counts.line_transfers, change.transferred);
-  count(counts_.upgrades, l.counts.upgrades, change.upgraded);
-  count(counts_.invalidations, l.counts.invalidations, change.invalidated);
-  count(counts_.write_backs, l.counts.write_backs, change.written_back);
-  if (change.because == sharing::none) return;
-  const bool wanted = change.because == sharing::with_true;
-  count(wanted ? counts_.true_sharing : counts_.false_sharing, wanted ? l.counts.true_sharing : l.counts.false_sharing,
-        1);
-  put_down_to_site(l, t, wanted);
+  counts_.add(change);
+  l.counts.add(change);
+  if (change.true_sharing() != 0 || change.false_sharing() != 0) put_down_to_site(l, t, change.true_sharing() != 0);
 }
 
 void cache_model::reset_counts() {

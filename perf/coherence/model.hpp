@@ -20,18 +20,47 @@
 namespace contend::coherence {
 
 /// What was counted of one line.
-template <class Word>
-struct counts_of_line {
-  Word line_transfers = 0;  ///< a core got a line's data from another core
-  Word invalidations = 0;   ///< copies that other cores lost
-  Word upgrades = 0;        ///< a core that had a copy became the owner: no data travelled
-  Word write_backs = 0;     ///< MESI: a line that had been written was read by another core
-  Word true_sharing = 0;    ///< misses and upgrades on bytes that another core wrote, or reads
-  Word false_sharing = 0;   ///< the others: another part of the line was used by somebody else
+struct line_counts {
+  std::uint64_t line_transfers = 0;  ///< a core got a line's data from another core
+  std::uint64_t invalidations = 0;   ///< copies that other cores lost
+  std::uint64_t upgrades = 0;        ///< a core that had a copy became the owner: no data travelled
+  std::uint64_t write_backs = 0;     ///< MESI: a line that had been written was read by another core
+  std::uint64_t true_sharing = 0;    ///< misses and upgrades on bytes that another core wrote, or reads
+  std::uint64_t false_sharing = 0;   ///< the others: another part of the line was used by somebody else
+
+  void add(const line_change& change) noexcept {
+    line_transfers += change.transferred();
+    invalidations += change.invalidated();
+    upgrades += change.upgraded();
+    write_backs += change.written_back();
+    true_sharing += change.true_sharing();
+    false_sharing += change.false_sharing();
+  }
 };
-using line_counts = counts_of_line<std::uint64_t>;
-/// As lines keep them, there being many; they stop at the greatest value.
-using small_line_counts = counts_of_line<std::uint32_t>;
+
+/// As lines keep them, there being many: two to a word, none beyond 2^31.
+class small_line_counts {
+ public:
+  void add(const line_change& change) noexcept {
+    transfers_ += change.transferred() | change.invalidated() << 32;
+    upgrades_ += change.upgraded() | change.written_back() << 32;
+    sharing_ += change.true_sharing() | change.false_sharing() << 32;
+    if (((transfers_ | upgrades_ | sharing_) & greatest) != 0) [[unlikely]]
+      for (std::uint64_t* both : {&transfers_, &upgrades_, &sharing_})
+        for (const std::uint64_t half : {greatest & low, greatest & ~low})
+          if ((*both & half) != 0) *both &= half | (half & low ? ~low : low);
+  }
+  [[nodiscard]] line_counts all() const noexcept {
+    return {transfers_ & low, transfers_ >> 32, upgrades_ & low, upgrades_ >> 32, sharing_ & low, sharing_ >> 32};
+  }
+
+ private:
+  static constexpr std::uint64_t low = 0xffffffff;
+  static constexpr std::uint64_t greatest = 0x8000000080000000;
+  std::uint64_t transfers_ = 0;  // and invalidations above
+  std::uint64_t upgrades_ = 0;   // and write-backs
+  std::uint64_t sharing_ = 0;    // true, and false
+};
 
 /// Of all lines, over all cores.
 struct event_counts : line_counts {
@@ -204,16 +233,14 @@ class cache_model {
   /// An access in one part to a shared line, which is settled. If its core has of the line what it takes, it is made;
   /// otherwise it is for miss().
   line_use use(shared_line& l, core_access what) {
-    line_use out;
-    out.hit = l.last_hit == what;
-    if (out.hit) return out;
-    out = states_.use(*l.state, what);
-    if (!out.hit) return out;
+    if (l.last_hit == what) return {*l.state, true, true, false, 0};
+    const line_use out = states_.use(*l.state, what);
+    if (!out.hit()) return out;
     const known_uses* const before = l.noted;
     note(l, what);
-    if (const std::uint64_t question = question_of(l, what); out.to == l.state && l.noted == before)
+    if (const std::uint64_t question = question_of(l, what); out.to() == l.state->number && l.noted == before)
       idle_[idle_place(question)] = {question, before->number};
-    l.state = out.to;
+    l.state = &states_.at(out.to());
     l.last_hit = what;
     return out;
   }

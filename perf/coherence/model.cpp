@@ -90,6 +90,34 @@ transition& cache_model::fresh_transition() {
   return *std::exchange(free_, free_->next);
 }
 
+inline void cache_model::put_down_to_site(shared_line& l, const transition& t, bool true_sharing) {
+  const access_kind kind = t.what.kind();
+  site_counts* place = nullptr;
+  for (auto& one : l.sites)
+    if (one.from == t.site && one.kind == kind) {
+      place = &one;
+      break;
+    }
+  if (place == nullptr) {
+    const bool full = l.sites.size() >= max_sites;
+    if (!full || l.sites.back().from != nullptr) l.sites.push_back({full ? nullptr : t.site, kind, 0, 0});
+    place = &l.sites.back();
+  }
+  ++(true_sharing ? place->true_sharing : place->false_sharing);
+}
+
+inline void cache_model::apply(shared_line& l, const transition& t) {
+  l.first_alone = false;
+  if (t.size != 0) write_value(t.target, t.size, t.value);
+  const line_change change = states_.granted(*l.state, t.what, t.joined);
+  l.state = &states_.at(change.to());
+  l.last_hit = {};
+  if (!counting_) return;
+  counts_.add(change);
+  l.counts.add(change);
+  if (change.true_sharing() != 0 || change.false_sharing() != 0) put_down_to_site(l, t, change.true_sharing() != 0);
+}
+
 void cache_model::settle_due(shared_line& l, picoseconds now) {
   while (!l.under_way.empty() && l.under_way.front().when <= now) {
     transition& due = l.under_way.take_first();
@@ -152,34 +180,6 @@ transition* cache_model::own(line& l, unsigned core) {
   for (auto& t : l.sharing->under_way)
     if (t.what.core() == core) return &t;
   return nullptr;
-}
-
-inline void cache_model::put_down_to_site(shared_line& l, const transition& t, bool true_sharing) {
-  const access_kind kind = t.what.kind();
-  site_counts* place = nullptr;
-  for (auto& one : l.sites)
-    if (one.from == t.site && one.kind == kind) {
-      place = &one;
-      break;
-    }
-  if (place == nullptr) {
-    const bool full = l.sites.size() >= max_sites;
-    if (!full || l.sites.back().from != nullptr) l.sites.push_back({full ? nullptr : t.site, kind, 0, 0});
-    place = &l.sites.back();
-  }
-  ++(true_sharing ? place->true_sharing : place->false_sharing);
-}
-
-void cache_model::apply(shared_line& l, const transition& t) {
-  l.first_alone = false;
-  if (t.size != 0) write_value(t.target, t.size, t.value);
-  const line_change change = states_.granted(*l.state, t.what, t.joined);
-  l.state = &states_.at(change.to());
-  l.last_hit = {};
-  if (!counting_) return;
-  counts_.add(change);
-  l.counts.add(change);
-  if (change.true_sharing() != 0 || change.false_sharing() != 0) put_down_to_site(l, t, change.true_sharing() != 0);
 }
 
 void cache_model::reset_counts() {

@@ -191,7 +191,7 @@ TEST(attribution, after_stop_counting_a_line_keeps_what_was_noted) {
   line& l = model.find(0x1000);
   picoseconds now = 0;
   const auto ask = [&](unsigned core, unsigned offset, const void* site) {
-    const auto out = model.request(l, core, access_kind::store, line_part::of(offset, 8), now += 1'000'000, 0, site);
+    const auto out = model.request(l, {core, access_kind::store, offset, 8}, now += 1'000'000, 0, site);
     model.settle(l, out.done);
   };
   const auto hand_over = [&](const void* site) {
@@ -208,13 +208,13 @@ TEST(attribution, after_stop_counting_a_line_keeps_what_was_noted) {
   ASSERT_EQ(l.sharing->sites.size(), 1U);
   EXPECT_EQ(l.sharing->sites[0].from, &second);
   EXPECT_EQ(l.sharing->sites[0].false_sharing, 2U);
-  EXPECT_EQ(l.sharing->counts.line_transfers, 2U);
+  EXPECT_EQ(l.sharing->counts.all().line_transfers, 2U);
   EXPECT_EQ(model.counts().line_transfers, 2U);
   EXPECT_EQ(ranges(l.sharing->noted->of(1).wrote), (bytes{{8, 16}}));
   model.reset_counts();
   EXPECT_TRUE(ranges(l.sharing->noted->of(1).wrote).empty());
   hand_over(&third);
-  EXPECT_EQ(l.sharing->counts.false_sharing, 2U) << "and counts again";
+  EXPECT_EQ(l.sharing->counts.all().false_sharing, 2U) << "and counts again";
 }
 
 TEST(attribution, places_beyond_so_many_are_told_together) {
@@ -224,14 +224,14 @@ TEST(attribution, places_beyond_so_many_are_told_together) {
   static char places[2 * max_sites];
   picoseconds now = 0;
   for (unsigned i = 0; i < 2 * max_sites; ++i) {
-    const auto out = model.request(l, i % 2, access_kind::rmw, line_part::of(0, 8), now += 1'000'000, 0, &places[i]);
+    const auto out = model.request(l, {i % 2, access_kind::rmw, 0, 8}, now += 1'000'000, 0, &places[i]);
     model.settle(l, out.done);
   }
   ASSERT_EQ(l.sharing->sites.size(), max_sites + 1);
   EXPECT_EQ(l.sharing->sites.back().from, nullptr);
   std::uint64_t sum = 0;
   for (const auto& s : l.sharing->sites) sum += s.true_sharing + s.false_sharing;
-  EXPECT_EQ(sum, l.sharing->counts.true_sharing + l.sharing->counts.false_sharing);
+  EXPECT_EQ(sum, l.sharing->counts.all().true_sharing + l.sharing->counts.all().false_sharing);
 }
 
 TEST(attribution, json_is_per_operation_and_the_same_every_time) {

@@ -42,9 +42,9 @@ TEST(machine, tells_clusters_and_sockets_apart) {
 /// A line that core 0 wrote and then core 1, both on byte 0; every transaction over.
 struct handed_over {
   explicit handed_over(const machine& m) : model(m, 8), one(model.find(0x1000)) {
-    EXPECT_FALSE(model.request(one, 0, access_kind::store, line_part::of(0, 1), 0).hit) << "cold";
-    EXPECT_TRUE(model.request(one, 0, access_kind::store, line_part::of(0, 1), 60'000).hit);
-    first = model.request(one, 1, access_kind::store, line_part::of(0, 1), 1'000'000);
+    EXPECT_FALSE(model.request(one, {0, access_kind::store, 0, 1}, 0).hit) << "cold";
+    EXPECT_TRUE(model.request(one, {0, access_kind::store, 0, 1}, 60'000).hit);
+    first = model.request(one, {1, access_kind::store, 0, 1}, 1'000'000);
     model.settle(one, first.done);
   }
   cache_model model;
@@ -66,8 +66,8 @@ TEST(cache_model, a_hand_over_takes_its_legs_and_counts_once) {
 TEST(cache_model, the_directory_serves_one_at_a_time) {
   const machine m = small_machine();
   handed_over h(m);
-  const auto second = h.model.request(h.one, 0, access_kind::store, line_part::of(0, 1), h.first.done);
-  const auto third = h.model.request(h.one, 2, access_kind::store, line_part::of(0, 1), h.first.done);
+  const auto second = h.model.request(h.one, {0, access_kind::store, 0, 1}, h.first.done);
+  const auto third = h.model.request(h.one, {2, access_kind::store, 0, 1}, h.first.done);
   EXPECT_EQ(second.taken, h.first.done + 4'000 + 2'000) << "after the acknowledgement of the first";
   EXPECT_EQ(third.taken, second.done + 4'000 + 20'000) << "from core 0, which has it by then, in another cluster";
 }
@@ -75,20 +75,20 @@ TEST(cache_model, the_directory_serves_one_at_a_time) {
 TEST(cache_model, until_the_probe_arrives_the_owner_goes_on) {
   const machine m = small_machine();
   handed_over h(m);
-  const auto next = h.model.request(h.one, 0, access_kind::store, line_part::of(0, 1), h.first.done);
+  const auto next = h.model.request(h.one, {0, access_kind::store, 0, 1}, h.first.done);
   h.model.settle(h.one, next.taken - 1);
-  EXPECT_TRUE(h.model.request(h.one, 1, access_kind::store, line_part::of(0, 1), next.taken - 1).hit);
+  EXPECT_TRUE(h.model.request(h.one, {1, access_kind::store, 0, 1}, next.taken - 1).hit);
   h.model.settle(h.one, next.taken);
-  EXPECT_FALSE(h.model.request(h.one, 1, access_kind::store, line_part::of(0, 1), next.taken).hit);
+  EXPECT_FALSE(h.model.request(h.one, {1, access_kind::store, 0, 1}, next.taken).hit);
 }
 
 TEST(cache_model, a_copy_is_upgraded_without_data) {
   const machine m = small_machine();
   handed_over h(m);
-  const auto read = h.model.request(h.one, 0, access_kind::load, line_part::of(0, 1), 2'000'000);
+  const auto read = h.model.request(h.one, {0, access_kind::load, 0, 1}, 2'000'000);
   h.model.settle(h.one, read.done);
   h.model.reset_counts();
-  const auto upgrade = h.model.request(h.one, 0, access_kind::store, line_part::of(0, 1), 3'000'000);
+  const auto upgrade = h.model.request(h.one, {0, access_kind::store, 0, 1}, 3'000'000);
   h.model.settle(h.one, upgrade.done);
   EXPECT_EQ(upgrade.done, upgrade.taken);
   EXPECT_EQ(h.model.counts().upgrades, 1U);
@@ -100,12 +100,12 @@ TEST(cache_model, sharing_is_true_where_bytes_meet_and_false_elsewhere) {
   const machine m = small_machine();
   for (const unsigned offset : {0U, 8U}) {
     handed_over h(m);
-    const auto back = h.model.request(h.one, 0, access_kind::store, line_part::of(0, 1), 2'000'000);
+    const auto back = h.model.request(h.one, {0, access_kind::store, 0, 1}, 2'000'000);
     h.model.settle(h.one, back.done);
-    const auto again = h.model.request(h.one, 1, access_kind::store, line_part::of(offset, 1), 3'000'000);
+    const auto again = h.model.request(h.one, {1, access_kind::store, offset, 1}, 3'000'000);
     h.model.settle(h.one, again.done);
     h.model.reset_counts();
-    const auto last = h.model.request(h.one, 0, access_kind::load, line_part::of(0, 1), 4'000'000);
+    const auto last = h.model.request(h.one, {0, access_kind::load, 0, 1}, 4'000'000);
     h.model.settle(h.one, last.done);
     EXPECT_EQ(h.model.counts().true_sharing, offset == 0 ? 1U : 0U) << offset;
     EXPECT_EQ(h.model.counts().false_sharing, offset == 0 ? 0U : 1U) << offset;
@@ -116,7 +116,7 @@ constexpr picoseconds ms = 1'000'000'000;
 
 /// Makes a request at a time at which nothing else is under way, waits for it, and returns how long it took.
 picoseconds alone(cache_model& model, line& l, unsigned core, access_kind kind, picoseconds now, unsigned offset = 0) {
-  const auto out = model.request(l, core, kind, line_part::of(offset, 1), now);
+  const auto out = model.request(l, {core, kind, offset, 1}, now);
   model.settle(l, out.done);
   return out.done - now;
 }
@@ -143,8 +143,8 @@ TEST(cache_model, who_waits_for_a_remote_hand_over_waits_for_its_acknowledgement
   cache_model model(m, 8);
   line& l = model.find(0);
   alone(model, l, 0, access_kind::store, 0);
-  const auto first = model.request(l, 4, access_kind::rmw, line_part::of(0, 1), ms);
-  const auto second = model.request(l, 5, access_kind::rmw, line_part::of(0, 1), ms);
+  const auto first = model.request(l, {4, access_kind::rmw, 0, 1}, ms);
+  const auto second = model.request(l, {5, access_kind::rmw, 0, 1}, ms);
   EXPECT_EQ(first.done, ms + 600'000);
   EXPECT_EQ(second.taken, first.done + 400'000 + 2'000) << "near, but the directory is busy until then";
   EXPECT_EQ(second.done, second.taken + 3'000);
@@ -198,9 +198,9 @@ TEST(moesi, a_reader_that_queues_behind_a_store_is_served_by_it) {
   line& l = model.find(0);
   alone(model, l, 4, access_kind::store, 0);
   alone(model, l, 5, access_kind::store, 1 * ms);
-  const auto store = model.request(l, 0, access_kind::store, line_part::of(0, 1), 2 * ms);
-  const auto reader = model.request(l, 6, access_kind::load, line_part::of(0, 1), 2 * ms);
-  const auto second = model.request(l, 1, access_kind::load, line_part::of(0, 1), 2 * ms);
+  const auto store = model.request(l, {0, access_kind::store, 0, 1}, 2 * ms);
+  const auto reader = model.request(l, {6, access_kind::load, 0, 1}, 2 * ms);
+  const auto second = model.request(l, {1, access_kind::load, 0, 1}, 2 * ms);
   EXPECT_EQ(reader.done - store.done, 400'000U + 200'000 + 300'000) << "from core 0 in the other socket";
   EXPECT_EQ(second.done - reader.done, 400'000U + 2'000 + 3'000) << "from core 0 too, not from core 6";
 }
@@ -250,6 +250,16 @@ TEST(cache_model, finds_many_lines_again) {
   for (std::uint64_t i = 0; i < 100'000; ++i) model.find(i * 64);
   for (std::uint64_t i = 0; i < 100'000; ++i) ASSERT_EQ(model.find(i * 64).order, i);
   EXPECT_LE(model.bytes_used() / 100'000, 200U) << "bytes per touched line";
+}
+
+TEST(small_line_counts, stop_at_two_to_the_31_each_for_itself) {
+  const line_change most(128U << 8 | 1U << 3);  // 128 copies lost, true sharing
+  small_line_counts counts;
+  for (unsigned i = 0; i < (1U << 24) + 10; ++i) counts.add(most);
+  EXPECT_EQ(counts.all().invalidations, 1U << 31);
+  EXPECT_EQ(counts.all().true_sharing, (1U << 24) + 10);
+  EXPECT_EQ(counts.all().line_transfers, 0U);
+  EXPECT_EQ(counts.all().false_sharing, 0U);
 }
 
 }  // namespace

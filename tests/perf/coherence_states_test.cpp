@@ -17,7 +17,9 @@ class line_states_of : public testing::TestWithParam<coherence_protocol> {};
 TEST_P(line_states_of, many_lines_are_those_of_a_fresh_table_each_time) {
   std::mt19937_64 draw(seed);
   for (const unsigned cores : {2U, 5U, slots}) {
-    line_states known(GetParam());
+    machine m;
+    m.protocol = GetParam();
+    line_states known(m, cores);
     std::array<const known_state*, 40> lines;
     for (auto& one : lines) one = &known.of_second_user(static_cast<unsigned>(draw() % cores));
     std::size_t collections = 0;
@@ -25,30 +27,28 @@ TEST_P(line_states_of, many_lines_are_those_of_a_fresh_table_each_time) {
       auto& state = lines[draw() % lines.size()];
       const auto core = static_cast<unsigned>(draw() % cores);
       const auto kind = static_cast<access_kind>(draw() % 3);
-      const auto part = line_part::of(static_cast<unsigned>(draw() % 3) * 8, 8);
-      line_states fresh(GetParam());
+      const core_access what(core, kind, static_cast<unsigned>(draw() % 3) * 8, 8);
+      line_states fresh(m, cores);
       const known_state& before = fresh.intern(*state);
       const bool holder = before.views.holders()[core];
-      if (kind == access_kind::load ? holder : before.owner == core) {
-        state = &known.used(*state, core, kind, part);
-        ASSERT_EQ(static_cast<line_state>(*state), fresh.used(before, core, kind, part));
-      } else if (!holder && !before.views.has_asked(core)) {
-        state = &known.asked(*state, core);
-        ASSERT_EQ(static_cast<line_state>(*state), fresh.asked(before, core));
-      } else {
+      const auto same = [&](auto got, auto expected) {
+        EXPECT_EQ(static_cast<line_state>(known.at(got.to())), static_cast<line_state>(fresh.at(expected.to())));
+        EXPECT_EQ(got.word() & 0xffffffff, expected.word() & 0xffffffff) << "all else that is said of it";
+        state = &known.at(got.to());
+      };
+      const line_use use = known.use(*state, what);
+      ASSERT_EQ(use.hit(), kind == access_kind::load ? holder : before.owner == core);
+      ASSERT_EQ(use.has_copy(), holder);
+      ASSERT_NO_FATAL_FAILURE(same(use, fresh.use(before, what)));
+      if (!use.hit()) {
         const bool joined = draw() % 8 == 0;
-        byte_mask bytes = part.mask();
+        byte_mask bytes = what.bytes();
         if (joined) bytes |= byte_mask::of(120, 8);
-        const line_change got = known.granted(*state, core, kind, joined ? line_part{} : part, bytes);
-        const line_change expected = fresh.granted(before, core, kind, joined ? line_part{} : part, bytes);
-        ASSERT_EQ(static_cast<line_state>(*got.to), *expected.to);
-        ASSERT_EQ(got.invalidated, expected.invalidated);
-        ASSERT_EQ(got.transferred, expected.transferred);
-        ASSERT_EQ(got.upgraded, expected.upgraded);
-        ASSERT_EQ(got.written_back, expected.written_back);
-        ASSERT_EQ(got.because, expected.because);
-        state = got.to;
+        const core_access granted = joined ? what.in_parts() : what;
+        const known_state& asked = fresh.intern(*state);
+        same(known.granted(*state, granted, bytes), fresh.granted(asked, granted, bytes));
       }
+      ASSERT_FALSE(HasFailure());
       ASSERT_EQ(&known.intern(*state), state) << "one object for each state";
       if (!known.crowded()) continue;
       ++collections;
@@ -65,12 +65,13 @@ INSTANTIATE_TEST_SUITE_P(protocols, line_states_of,
                          testing::Values(coherence_protocol::mesi, coherence_protocol::moesi));
 
 TEST(line_states, that_nobody_is_in_any_more_are_forgotten) {
-  line_states all(coherence_protocol::mesi);
-  const auto word = line_part::of(0, 8);
+  const machine m;
+  line_states all(m, slots);
   const known_state* state = &all.of_second_user(0);
   for (unsigned core = 1; core < slots; ++core) {
-    state = &all.asked(*state, core);
-    state = all.granted(*state, core, access_kind::rmw, word, word.mask()).to;
+    const core_access what(core, access_kind::rmw, 0, 8);
+    state = &all.at(all.use(*state, what).to());
+    state = &all.at(all.granted(*state, what, {}).to());
   }
   const line_state kept = *state;
   EXPECT_GT(all.size(), 200U);

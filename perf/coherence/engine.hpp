@@ -31,7 +31,7 @@ struct sim_thread {
   std::uint64_t parked_since = 0;  ///< who sleeps longest is woken first
   bool timed_out = false;
   bool over = false;
-  picoseconds passed_until = 0;  ///< when the last pause or work of its own ended
+  picoseconds passed_until = 0;       ///< when the last pause or work of its own ended
   const void* last_access = nullptr;  ///< return address of the last hook
   std::unique_ptr<fiber_memory> memory;
   std::exception_ptr thrown;
@@ -138,9 +138,7 @@ class engine {
     me.clock += cost_of(kind);
     return true;
   }
-  [[nodiscard]] picoseconds cost_of(access_kind kind) const noexcept {
-    return costs_[static_cast<unsigned>(kind)];
-  }
+  [[nodiscard]] picoseconds cost_of(access_kind kind) const noexcept { return costs_[static_cast<unsigned>(kind)]; }
   /// An access to a known line before its turn; false if it is to take its turn, nothing having been done.
   /// `may_join`: see join(); an atomic store does not.
   bool hit_ahead(line& l, core_access what, bool may_join);

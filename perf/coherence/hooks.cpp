@@ -37,8 +37,8 @@ constexpr int sequentially_consistent = __ATOMIC_SEQ_CST;
   watching = true;
 }
 
-/// Likewise an access that is not atomic. What hits calls nothing and what does not ends in a call, so that a hook needs
-/// no frame.
+/// Likewise an access that is not atomic. What hits calls nothing and what does not ends in a call, so that a hook
+/// needs no frame.
 [[gnu::always_inline]] inline void plain(const volatile void* address, unsigned long size, access_kind kind,
                                          const void* from) {
   if (!watching || size == 0) return;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Which bytes of shared lines their cores used, for the report; nothing that is simulated depends on it. Lines that were
-// used alike have the same object.
+// Which bytes of shared lines their cores used, for the report; nothing that is simulated depends on it. Lines that
+// were used alike have the same object.
 #pragma once
 
 #include <cstddef>
@@ -21,8 +21,7 @@ class line_uses {
   /// What has been used after one more access, in one part.
   const known_uses& after(const known_uses& before, core_access what) {
     const std::uint64_t question = std::uint64_t{before.number} << 32 | what.word();
-    if (const std::uint64_t* const known = answers_.find(question))
-      return uses_.at(static_cast<std::uint32_t>(*known));
+    if (const std::uint64_t* const known = answers_.find(question)) return uses_.at(static_cast<std::uint32_t>(*known));
     return work_out(before, what, question);
   }
 

@@ -135,15 +135,16 @@ outcome cache_model::miss(shared_line& l, core_access what, const line_use& use,
   const std::uint16_t writer = before.last_writer();
   // Whoever is served before this request has the line when its turn comes; on MOESI who wrote it serves readers.
   unsigned other = use.other();
-  if (writer != line_state::nobody && what.kind() == access_kind::load && machine_.protocol == coherence_protocol::moesi)
+  if (writer != line_state::nobody && what.kind() == access_kind::load &&
+      machine_.protocol == coherence_protocol::moesi)
     other = writer;
   else if (!before.empty() && !use.served())
     other = before.back().what.core();
   // A copy that is still there when the turn comes spares the data.
-  const bool keeps_copy =
-      use.has_copy() && (writer == line_state::nobody || std::none_of(before.begin(), before.end(), [&](const transition& t) {
-                         return t.what.core() != what.core() && t.writes();
-                       }));
+  const bool keeps_copy = use.has_copy() && (writer == line_state::nobody ||
+                                             std::none_of(before.begin(), before.end(), [&](const transition& t) {
+                                               return t.what.core() != what.core() && t.writes();
+                                             }));
   const legs& way = between(what.core(), other);
   transition& t = fresh_transition();
   t.when = std::max(std::max(now + way.request, l.busy) + way.probe, not_before);

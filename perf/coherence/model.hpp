@@ -87,7 +87,7 @@ struct transition {
   std::uint8_t size = 0;   ///< of a store that is written to memory then; 0: none is
   void* target = nullptr;  ///< where to
   std::uint64_t value = 0;
-  byte_mask joined;  ///< its bytes if they are not in one part
+  byte_mask joined;            ///< its bytes if they are not in one part
   const void* site = nullptr;  ///< the place in the program that asked; of several stores that were joined the first
   transition* next = nullptr;  ///< of the line, or of those that are free
 
@@ -153,7 +153,7 @@ struct shared_line {
   const known_state* state;  ///< of the model's table
   picoseconds busy = 0;      ///< until when the directory serves somebody
   transition_list under_way;
-  core_access last_hit;  ///< unless something has happened to the line since: the same once more changes nothing
+  core_access last_hit;     ///< unless something has happened to the line since: the same once more changes nothing
   bool first_alone = true;  ///< no request of a second core has taken effect yet
   // Since counting began, for the report alone; nothing that is simulated depends on it:
   small_line_counts counts;
@@ -291,9 +291,7 @@ class cache_model {
   static std::uint64_t question_of(const shared_line& l, core_access what) noexcept {
     return std::uint64_t{l.state->number} << 32 | what.word();
   }
-  static std::size_t idle_place(std::uint64_t question) noexcept {
-    return question * 0x9E3779B97F4A7C15U >> (64 - 9);
-  }
+  static std::size_t idle_place(std::uint64_t question) noexcept { return question * 0x9E3779B97F4A7C15U >> (64 - 9); }
   [[nodiscard]] bool changes_nothing(const shared_line& l, core_access what) const noexcept {
     const std::uint64_t question = question_of(l, what);
     const idle_access& known = idle_[idle_place(question)];

@@ -89,8 +89,10 @@ void one_thread(samples& all, int cpu, std::optional<memory_chain>& chain) {
     take("load", load_ns);
     take("store", store_ns);
     take("rmw", rmw_ns);
+    take("rmw_among_hits", rmw_among_hits_ns);
     take("fence", fence_ns);
     take("pause", pause_ns);
+    take("mutex", mutex_ns);
     take("system_call", system_call_ns);
     take("futex", futex_ns);
     if (chain) all.add("memory", chain->sample_ns());

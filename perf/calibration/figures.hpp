@@ -29,9 +29,11 @@ enum class reach { near, far, remote };
 /// | load, store     | access of a line that hits, eight in a row that do not wait for     |
 /// |                 | each other: what out-of-order execution leaves of it                |
 /// | rmw             | fetch_add on a line of one's own                                    |
+/// | rmw_among_hits  | the same, four loads and four stores of such a line with it         |
 /// | fence           | sequentially consistent fence with nothing to wait for              |
 /// | pause           | the processor's hint to spin loops                                  |
 /// | memory          | load of a line that no cache has, each address from the one before  |
+/// | mutex           | pthread_mutex_lock and _unlock of a mutex that nobody else uses     |
 /// | system_call     | getppid                                                             |
 /// | futex           | FUTEX_WAIT for another value and FUTEX_WAKE of nobody, the mean     |
 /// | block           | hand-over of two threads on one processor, less two futex calls     |

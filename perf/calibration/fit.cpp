@@ -51,6 +51,14 @@ double false_sharing_of(const legs& way, const machine& on) {
 
 double shared_period(const legs& way) { return 2 * held(way) + ns(way.data); }
 
+/// What the accesses take of locking and unlocking a mutex: the first looks at its kind and takes it, then its owner
+/// and the number of its users are noted, the kind looked at and both taken back, beside the read-modify-write; the
+/// last gives it back.
+picoseconds uncontended_mutex(const machine& on) {
+  const auto beside = [&](picoseconds hits) { return hits - std::min(hits, on.rmw_overlap); };
+  return 2 * on.rmw + beside(3 * on.load + 4 * on.store) + beside(on.load);
+}
+
 const figure* measured(const figures& found, const std::string& name) {
   const auto at = found.find(name);
   return at != found.end() && at->second.median ? &at->second : nullptr;
@@ -209,6 +217,24 @@ machine fit(const figures& found, const host_facts& host, const machine& fallbac
     } else {
       out.sources[one.key] = joined({"taken over from ", fallback.name, ": ", reason(found, one.probe)});
     }
+  }
+
+  if (const auto* among = measured(found, "rmw_among_hits")) {
+    const picoseconds alone = out.rmw + 4 * out.load + 4 * out.store;
+    out.rmw_overlap = std::min(alone - std::min(alone, ps(*among->median)), out.rmw);
+    out.sources["rmw_overlap"] = joined({measured_text("rmw_among_hits", *among),
+                                         "; how much less that is than a rmw, four loads and four stores one by one"});
+  } else {
+    out.sources["rmw_overlap"] = joined({"taken over from ", fallback.name, ": ", reason(found, "rmw_among_hits")});
+  }
+
+  if (const auto* mutex = measured(found, "mutex")) {
+    const picoseconds accesses = uncontended_mutex(out);
+    out.library_call = (std::max(accesses, ps(*mutex->median)) - accesses) / 2;
+    out.sources["library_call"] =
+        joined({measured_text("mutex", *mutex), "; half of what the accesses of the two calls leave of it"});
+  } else {
+    out.sources["library_call"] = joined({"taken over from ", fallback.name, ": ", reason(found, "mutex")});
   }
 
   const bool near = fit_legs(found, "near", out, &machine::near);

@@ -169,6 +169,23 @@ double rmw_ns() {
   return per_call(50'000, [] { word.fetch_add(1, std::memory_order_relaxed); });
 }
 
+double rmw_among_hits_ns() {
+  alignas(256) static std::atomic<std::uint32_t> word{0};
+  std::uint64_t value = 1;
+  asm volatile("" : "+r"(value));  // in a register
+  return per_call(25'000, [value] {
+    word.fetch_add(1, std::memory_order_relaxed);
+    (void)own_words[0];
+    (void)own_words[1];
+    (void)own_words[2];
+    (void)own_words[3];
+    own_words[4] = value;
+    own_words[5] = value;
+    own_words[6] = value;
+    own_words[7] = value;
+  });
+}
+
 double fence_ns() {
   return per_call(50'000, [] { std::atomic_thread_fence(std::memory_order_seq_cst); });
 }
@@ -183,6 +200,21 @@ double pause_ns() {
     asm volatile("" ::: "memory");
 #endif
   });
+}
+
+double mutex_ns() {
+  alignas(256) static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+  // The C library spares a process that has one thread the atomic operations.
+  std::atomic<bool> over{false};
+  std::thread other([&over] { over.wait(false); });
+  const double out = per_call(25'000, [] {
+    ::pthread_mutex_lock(&mutex);
+    ::pthread_mutex_unlock(&mutex);
+  });
+  over = true;
+  over.notify_one();
+  other.join();
+  return out;
 }
 
 double system_call_ns() {

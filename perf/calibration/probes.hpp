@@ -33,6 +33,8 @@ class pinned {
 [[nodiscard]] double load_ns();
 [[nodiscard]] double store_ns();
 [[nodiscard]] double rmw_ns();
+[[nodiscard]] double rmw_among_hits_ns();
+[[nodiscard]] double mutex_ns();
 [[nodiscard]] double fence_ns();
 [[nodiscard]] double pause_ns();
 [[nodiscard]] double system_call_ns();

@@ -34,7 +34,6 @@ engine::engine(const machine& description, unsigned count, const schedule_option
       queue(count + 1),
       schedule(options, count + 1),
       keep_threads(options.keep_threads),
-      costs_{m.load, m.store, m.rmw},
       by_schedule_(schedule.serial() || schedule.kind() == schedule_kind::jitter),
       lookahead_(lookahead_of(description, options)) {
   if (options.weak) weak = std::make_unique<weak_memory>(options.seed, count + 1);
@@ -122,7 +121,7 @@ void engine::serial_turn() {
 }
 
 void engine::serial_access(std::uint64_t address, access_kind kind) {
-  running->clock += cost_of(kind);
+  spend(*running, kind);
   schedule.step(running->core, address, kind == access_kind::load);
   serial_turn();
 }
@@ -197,7 +196,7 @@ bool engine::hit_ahead(line& l, core_access what, bool may_join) {
   } else if (!sees_ahead()) {
     return false;
   }
-  me.clock += cost_of(what.kind());
+  spend(me, what.kind());
   return true;
 }
 
@@ -236,6 +235,7 @@ inline void engine::miss(line& l, core_access what, const line_use* seen) {
     return;
   }
   me.clock = out.done;
+  me.hidden = 0;
   if (out.entered == nullptr) return;  // a line's first touch, which comes before all others: made now, and long
   in_order();
   model.settle(l, me.clock);
@@ -276,14 +276,13 @@ inline void engine::one_line(std::uint64_t address, unsigned size, access_kind k
   line& l = known != nullptr ? *known : line_of(address);
   model.settle(l, me.clock);
   if (kind == access_kind::load) stay_in_order(l);
-  const picoseconds cost = cost_of(kind);
   if (cache_model::is_private(l, me.core, me.clock)) {
-    me.clock += cost;
+    spend(me, kind);
     return;
   }
   if (transition* mine = own_of(me, l)) {
     if (join(*l.sharing, *mine, what)) {
-      me.clock += cost;
+      spend(me, kind);
       return;
     }
     if (kind != access_kind::load || mine->size != 0 || !l.sharing->state->views.holders()[me.core]) {
@@ -297,7 +296,7 @@ inline void engine::one_line(std::uint64_t address, unsigned size, access_kind k
   } else if (const line_use seen = model.use(*l.sharing, what); !seen.hit()) {
     miss(l, what, &seen);
   }
-  me.clock += cost;
+  spend(me, kind);
 }
 
 void engine::turn(std::uint64_t address, unsigned size, access_kind kind) {
@@ -334,7 +333,7 @@ bool engine::atomic_store(void* address, unsigned size, std::uint64_t value) {
   } else if (line* const known = me.clock < unwatched_ ? known_line(at) : nullptr) {
     if (transition* mine = own_of(me, *known); mine != nullptr && mine->when > me.clock && overwrites(*mine)) {
       mine->value = value;
-      me.clock += m.store;
+      spend(me, access_kind::store);
       return false;
     }
   }
@@ -344,7 +343,7 @@ bool engine::atomic_store(void* address, unsigned size, std::uint64_t value) {
   if (transition* mine = own_of(me, l)) {
     if (overwrites(*mine)) {
       mine->value = value;
-      me.clock += m.store;
+      spend(me, access_kind::store);
       return false;
     }
     me.clock = std::max(me.clock, mine->done);
@@ -357,11 +356,11 @@ bool engine::atomic_store(void* address, unsigned size, std::uint64_t value) {
     model.settle(l, me.clock);
   }
   if (cache_model::is_private(l, me.core, me.clock)) {
-    me.clock += m.store;
+    spend(me, access_kind::store);
     return true;
   }
   const outcome out = model.request(l, what, me.clock, me.stores_taken, me.last_access);
-  me.clock += m.store;
+  spend(me, access_kind::store);
   if (out.hit || l.sharing == nullptr) return true;
   transition& mine = *out.entered;
   mine.size = static_cast<std::uint8_t>(size);
@@ -384,7 +383,7 @@ bool engine::forwarded_from_buffer(const void* address, unsigned size, std::uint
   if (mine == nullptr || mine->size != size || mine->target != address) return false;
   model.note(*l.sharing, model.access_of(me.core, access_kind::load, reinterpret_cast<std::uint64_t>(address), size));
   *value = mine->value;
-  me.clock += m.load;
+  spend(me, access_kind::load);
   return true;
 }
 

@@ -22,6 +22,7 @@ namespace contend::coherence {
 struct sim_thread {
   unsigned core = 0;
   picoseconds clock = 0;
+  picoseconds hidden = 0;               ///< hits as long as this still go on beside the last read-modify-write
   picoseconds stores_taken = 0;         ///< when the last store that is under way takes effect
   picoseconds stores_deferred = 0;      ///< likewise of those whose value is not in memory before
   const void* last_deferred = nullptr;  ///< where to the last of those goes
@@ -51,6 +52,21 @@ class engine {
     return hit_again(address, size, kind);
   }
   void turn(std::uint64_t address, unsigned size, access_kind kind);
+  /// The time that a hit takes.
+  void spend(sim_thread& me, access_kind kind) noexcept {
+    if (kind == access_kind::rmw) {
+      me.clock += m.rmw;
+      me.hidden = m.rmw_overlap;
+    } else {
+      spend_beside(me, kind == access_kind::load ? m.load : m.store);
+    }
+  }
+  /// The time that something takes which goes on beside the last read-modify-write.
+  static void spend_beside(sim_thread& me, picoseconds time) noexcept {
+    const picoseconds free = std::min(time, me.hidden);
+    me.hidden -= free;
+    me.clock += time - free;
+  }
   /// An atomic store; true if the value is to be written now, false if it will be when the line has come.
   bool atomic_store(void* address, unsigned size, std::uint64_t value);
   /// An atomic load; true if *value is set to what the thread itself stores and nobody sees yet.
@@ -135,10 +151,9 @@ class engine {
     if (kind == access_kind::load ? me.stores_deferred > me.clock : kind == access_kind::rmw && !me.stores.empty())
       return false;
     if (!model.hits_again(*l, {me.core, kind, offset, size}, me.clock)) return false;
-    me.clock += cost_of(kind);
+    spend(me, kind);
     return true;
   }
-  [[nodiscard]] picoseconds cost_of(access_kind kind) const noexcept { return costs_[static_cast<unsigned>(kind)]; }
   /// An access to a known line before its turn; false if it is to take its turn, nothing having been done.
   /// `may_join`: see join(); an atomic store does not.
   bool hit_ahead(line& l, core_access what, bool may_join);
@@ -163,7 +178,6 @@ class engine {
   void serial_switch(unsigned next);
   void release_due();
   [[noreturn]] void stop();
-  const picoseconds costs_[3];      ///< of an access that hits, by its kind
   const bool by_schedule_;          ///< the order of turns is not that of virtual time alone
   const picoseconds lookahead_;     ///< 0: every access is a turn
   picoseconds unwatched_ = 0;       ///< until when the conductor does not look at what the running thread does

@@ -47,10 +47,12 @@ struct machine {
   picoseconds load = 0;          ///< hit, as far as out-of-order execution does not hide it
   picoseconds store = 0;         ///< into the store buffer
   picoseconds rmw = 0;           ///< atomic read-modify-write on a line that is owned
+  picoseconds rmw_overlap = 0;   ///< hits after one, as long as this, that go on while it executes and cost nothing
   picoseconds fence = 0;         ///< sequentially consistent fence, the store buffer being empty
   picoseconds pause = 0;         ///< one relax()
   picoseconds memory = 0;        ///< first touch of a line
   unsigned store_buffer = 56;    ///< stores that may be under way
+  picoseconds library_call = 0;  ///< into the C library's locks and waits and back, besides their accesses
   picoseconds system_call = 0;   ///< into the kernel and back, nothing done
   picoseconds futex = 0;         ///< futex call that finds nothing to do: another value, or nobody to wake
   picoseconds block = 0;         ///< going to sleep: the call and the switch away

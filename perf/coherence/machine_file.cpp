@@ -39,6 +39,7 @@ struct figure {
   double least;
   double most;
   const char* expected;
+  bool may_be_missing = false;  ///< then it is 0
 };
 
 constexpr double longest = 10'000'000;  // ns
@@ -52,10 +53,12 @@ constexpr std::array figures{
     figure{"load", &machine::load, 0, longest, time_expected},
     figure{"store", &machine::store, 0, longest, time_expected},
     figure{"rmw", &machine::rmw, 0, longest, time_expected},
+    figure{"rmw_overlap", &machine::rmw_overlap, 0, longest, time_expected, true},
     figure{"fence", &machine::fence, 0, longest, time_expected},
     figure{"pause", &machine::pause, 0, longest, time_expected},
     figure{"memory", &machine::memory, 0, longest, time_expected},
     figure{"store_buffer", &machine::store_buffer, 1, 1024, "a whole number from 1 to 1024"},
+    figure{"library_call", &machine::library_call, 0, longest, time_expected, true},
     figure{"system_call", &machine::system_call, 0, longest, time_expected},
     figure{"futex", &machine::futex, 0, longest, time_expected},
     figure{"block", &machine::block, 0, longest, time_expected},
@@ -244,6 +247,10 @@ class reader {
   }
   void read_figure(const figure& one, machine& out) const {
     const std::string key = one.key;
+    if (one.may_be_missing && !all_.contains(key)) {
+      out.sources[key] = "the file does not say";
+      return;
+    }
     const json& value = value_in(member(all_, one.key, ""), key, out);
     const double is = number(value, key, one.least, one.most, one.expected);
     if (const auto* time = std::get_if<picoseconds machine::*>(&one.member)) {

@@ -8,6 +8,7 @@
 
 #include <cerrno>
 
+#include "engine.hpp"
 #include "posix_cond.hpp"
 #include "posix_mutex.hpp"
 #include "posix_rwlock.hpp"
@@ -49,6 +50,13 @@ CONTEND_REAL(pthread_create)
 CONTEND_REAL(pthread_join)
 CONTEND_REAL(pthread_exit)
 
+/// simulated(), and the call's own time.
+bool called(const void* from) noexcept {
+  if (!simulated(from)) return false;
+  current->running->clock += current->m.library_call;
+  return true;
+}
+
 /// sem_*() give their error in errno.
 int with_errno(int error) noexcept {
   if (error == 0) return 0;
@@ -69,107 +77,104 @@ using namespace contend::coherence::posix;
 extern "C" {
 
 int pthread_mutex_lock(pthread_mutex_t* m) noexcept {
-  return simulated(HERE) ? mutex_lock(*m) : real_pthread_mutex_lock(m);
+  return called(HERE) ? mutex_lock(*m) : real_pthread_mutex_lock(m);
 }
 int pthread_mutex_trylock(pthread_mutex_t* m) noexcept {
-  return simulated(HERE) ? mutex_try_lock(*m) : real_pthread_mutex_trylock(m);
+  return called(HERE) ? mutex_try_lock(*m) : real_pthread_mutex_trylock(m);
 }
 int pthread_mutex_timedlock(pthread_mutex_t* m, const timespec* until) noexcept {
-  return simulated(HERE) ? mutex_lock(*m, {CLOCK_REALTIME, until}) : real_pthread_mutex_timedlock(m, until);
+  return called(HERE) ? mutex_lock(*m, {CLOCK_REALTIME, until}) : real_pthread_mutex_timedlock(m, until);
 }
 int pthread_mutex_clocklock(pthread_mutex_t* m, clockid_t clock, const timespec* until) noexcept {
-  return simulated(HERE) ? mutex_lock(*m, {clock, until}) : real_pthread_mutex_clocklock(m, clock, until);
+  return called(HERE) ? mutex_lock(*m, {clock, until}) : real_pthread_mutex_clocklock(m, clock, until);
 }
 int pthread_mutex_unlock(pthread_mutex_t* m) noexcept {
-  return simulated(HERE) ? mutex_unlock(*m) : real_pthread_mutex_unlock(m);
+  return called(HERE) ? mutex_unlock(*m) : real_pthread_mutex_unlock(m);
 }
 
 int pthread_rwlock_rdlock(pthread_rwlock_t* l) noexcept {
-  return simulated(HERE) ? rwlock_read(*l) : real_pthread_rwlock_rdlock(l);
+  return called(HERE) ? rwlock_read(*l) : real_pthread_rwlock_rdlock(l);
 }
 int pthread_rwlock_tryrdlock(pthread_rwlock_t* l) noexcept {
-  return simulated(HERE) ? rwlock_try_read(*l) : real_pthread_rwlock_tryrdlock(l);
+  return called(HERE) ? rwlock_try_read(*l) : real_pthread_rwlock_tryrdlock(l);
 }
 int pthread_rwlock_timedrdlock(pthread_rwlock_t* l, const timespec* until) noexcept {
-  return simulated(HERE) ? rwlock_read(*l, {CLOCK_REALTIME, until}) : real_pthread_rwlock_timedrdlock(l, until);
+  return called(HERE) ? rwlock_read(*l, {CLOCK_REALTIME, until}) : real_pthread_rwlock_timedrdlock(l, until);
 }
 int pthread_rwlock_clockrdlock(pthread_rwlock_t* l, clockid_t clock, const timespec* until) noexcept {
-  return simulated(HERE) ? rwlock_read(*l, {clock, until}) : real_pthread_rwlock_clockrdlock(l, clock, until);
+  return called(HERE) ? rwlock_read(*l, {clock, until}) : real_pthread_rwlock_clockrdlock(l, clock, until);
 }
 int pthread_rwlock_wrlock(pthread_rwlock_t* l) noexcept {
-  return simulated(HERE) ? rwlock_write(*l) : real_pthread_rwlock_wrlock(l);
+  return called(HERE) ? rwlock_write(*l) : real_pthread_rwlock_wrlock(l);
 }
 int pthread_rwlock_trywrlock(pthread_rwlock_t* l) noexcept {
-  return simulated(HERE) ? rwlock_try_write(*l) : real_pthread_rwlock_trywrlock(l);
+  return called(HERE) ? rwlock_try_write(*l) : real_pthread_rwlock_trywrlock(l);
 }
 int pthread_rwlock_timedwrlock(pthread_rwlock_t* l, const timespec* until) noexcept {
-  return simulated(HERE) ? rwlock_write(*l, {CLOCK_REALTIME, until}) : real_pthread_rwlock_timedwrlock(l, until);
+  return called(HERE) ? rwlock_write(*l, {CLOCK_REALTIME, until}) : real_pthread_rwlock_timedwrlock(l, until);
 }
 int pthread_rwlock_clockwrlock(pthread_rwlock_t* l, clockid_t clock, const timespec* until) noexcept {
-  return simulated(HERE) ? rwlock_write(*l, {clock, until}) : real_pthread_rwlock_clockwrlock(l, clock, until);
+  return called(HERE) ? rwlock_write(*l, {clock, until}) : real_pthread_rwlock_clockwrlock(l, clock, until);
 }
 int pthread_rwlock_unlock(pthread_rwlock_t* l) noexcept {
-  if (!simulated(HERE)) return real_pthread_rwlock_unlock(l);
+  if (!called(HERE)) return real_pthread_rwlock_unlock(l);
   rwlock_unlock(*l);
   return 0;
 }
 
 int pthread_cond_wait(pthread_cond_t* c, pthread_mutex_t* m) {
-  return simulated(HERE) ? condition_wait(*c, *m) : real_pthread_cond_wait(c, m);
+  return called(HERE) ? condition_wait(*c, *m) : real_pthread_cond_wait(c, m);
 }
 int pthread_cond_timedwait(pthread_cond_t* c, pthread_mutex_t* m, const timespec* until) {
-  return simulated(HERE) ? condition_wait(*c, *m, {condition_clock(*c), until})
-                         : real_pthread_cond_timedwait(c, m, until);
+  return called(HERE) ? condition_wait(*c, *m, {condition_clock(*c), until}) : real_pthread_cond_timedwait(c, m, until);
 }
 int pthread_cond_clockwait(pthread_cond_t* c, pthread_mutex_t* m, clockid_t clock, const timespec* until) {
-  return simulated(HERE) ? condition_wait(*c, *m, {clock, until}) : real_pthread_cond_clockwait(c, m, clock, until);
+  return called(HERE) ? condition_wait(*c, *m, {clock, until}) : real_pthread_cond_clockwait(c, m, clock, until);
 }
 int pthread_cond_signal(pthread_cond_t* c) noexcept {
-  if (!simulated(HERE)) return real_pthread_cond_signal(c);
+  if (!called(HERE)) return real_pthread_cond_signal(c);
   condition_signal(*c);
   return 0;
 }
 int pthread_cond_broadcast(pthread_cond_t* c) noexcept {
-  if (!simulated(HERE)) return real_pthread_cond_broadcast(c);
+  if (!called(HERE)) return real_pthread_cond_broadcast(c);
   condition_broadcast(*c);
   return 0;
 }
 
 int pthread_barrier_wait(pthread_barrier_t* b) noexcept {
-  return simulated(HERE) ? barrier_wait(*b) : real_pthread_barrier_wait(b);
+  return called(HERE) ? barrier_wait(*b) : real_pthread_barrier_wait(b);
 }
 
 int pthread_spin_lock(pthread_spinlock_t* l) noexcept {
-  if (!simulated(HERE)) return real_pthread_spin_lock(l);
+  if (!called(HERE)) return real_pthread_spin_lock(l);
   spin_lock(*l);
   return 0;
 }
 int pthread_spin_trylock(pthread_spinlock_t* l) noexcept {
-  return simulated(HERE) ? spin_try_lock(*l) : real_pthread_spin_trylock(l);
+  return called(HERE) ? spin_try_lock(*l) : real_pthread_spin_trylock(l);
 }
 int pthread_spin_unlock(pthread_spinlock_t* l) noexcept {
-  if (!simulated(HERE)) return real_pthread_spin_unlock(l);
+  if (!called(HERE)) return real_pthread_spin_unlock(l);
   spin_unlock(*l);
   return 0;
 }
 
 int pthread_once(pthread_once_t* flag, void (*call)()) {
-  if (!simulated(HERE)) return real_pthread_once(flag, call);
+  if (!called(HERE)) return real_pthread_once(flag, call);
   once(*flag, call);
   return 0;
 }
 
-int sem_wait(sem_t* s) { return simulated(HERE) ? with_errno(semaphore_wait(*s)) : real_sem_wait(s); }
-int sem_trywait(sem_t* s) noexcept {
-  return simulated(HERE) ? with_errno(semaphore_try_wait(*s)) : real_sem_trywait(s);
-}
+int sem_wait(sem_t* s) { return called(HERE) ? with_errno(semaphore_wait(*s)) : real_sem_wait(s); }
+int sem_trywait(sem_t* s) noexcept { return called(HERE) ? with_errno(semaphore_try_wait(*s)) : real_sem_trywait(s); }
 int sem_timedwait(sem_t* s, const timespec* until) {
-  return simulated(HERE) ? with_errno(semaphore_wait(*s, {CLOCK_REALTIME, until})) : real_sem_timedwait(s, until);
+  return called(HERE) ? with_errno(semaphore_wait(*s, {CLOCK_REALTIME, until})) : real_sem_timedwait(s, until);
 }
 int sem_clockwait(sem_t* s, clockid_t clock, const timespec* until) {
-  return simulated(HERE) ? with_errno(semaphore_wait(*s, {clock, until})) : real_sem_clockwait(s, clock, until);
+  return called(HERE) ? with_errno(semaphore_wait(*s, {clock, until})) : real_sem_clockwait(s, clock, until);
 }
-int sem_post(sem_t* s) noexcept { return simulated(HERE) ? with_errno(semaphore_post(*s)) : real_sem_post(s); }
+int sem_post(sem_t* s) noexcept { return called(HERE) ? with_errno(semaphore_post(*s)) : real_sem_post(s); }
 
 // What would start, await or end an OS thread has no meaning for a fiber.
 int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*start)(void*),

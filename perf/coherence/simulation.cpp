@@ -139,7 +139,7 @@ namespace {
 bool pass_time(picoseconds time) noexcept {
   sim_thread& me = *current->running;
   const bool again = me.clock == me.passed_until;
-  me.clock += current->schedule.varied(me.core, time);
+  engine::spend_beside(me, current->schedule.varied(me.core, time));
   me.passed_until = me.clock;
   return again;
 }
@@ -173,6 +173,7 @@ void relax() noexcept {
   if (!simulating()) return;
   const apart here;
   ++current->model.counts().spins;
+  current->running->hidden = 0;
   const bool again = pass_time(current->m.pause);
   current->spun();
   current->time_passed(again);
@@ -192,6 +193,7 @@ void fence() noexcept {
   if (current->weak) current->weak->fence(current->running->core, std::memory_order_seq_cst);
   current->drain();
   current->running->clock += current->m.fence;
+  current->running->hidden = std::min(current->m.fence, current->m.rmw_overlap);
 }
 
 bool park(const void* word, std::uint32_t expected, picoseconds deadline) noexcept {

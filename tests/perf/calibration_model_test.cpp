@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <mutex>
 #include <vector>
 
 #include "perf/calibration/fit.hpp"
@@ -136,6 +137,23 @@ TEST(calibration, the_model_gives_the_probes_of_a_real_machine_back) {
   const auto [call, latency] = simulated_wake(local);
   EXPECT_LT(off(call, 7812), 0.02) << call;
   EXPECT_LT(off(latency, 7310), 0.02) << latency;
+}
+
+TEST(calibration, a_mutex_takes_what_its_probe_says) {
+  for (const double among : {2.3, 3.1, 4.4}) {
+    figures found = one_thread();
+    found["rmw_among_hits"] = of(among);
+    found["mutex"] = of(6.8);
+    const machine local = fit(found, small_host(), coherence::load_machine("zen4"));
+    static std::mutex lock;
+    const auto done = simulated(local, 1, [&](unsigned, auto go_on) {
+      std::uint64_t sum = 0;
+      for (; go_on(); sum += batch)
+        for (unsigned k = 0; k < batch; next(k)) const std::lock_guard hold(lock);
+      return sum;
+    });
+    EXPECT_LT(off(each(done[0]), 6.8), 0.01) << each(done[0]) << " with " << among;
+  }
 }
 
 TEST(calibration, legs_that_made_the_figures_are_found_again) {

@@ -43,6 +43,22 @@ TEST(mutex, uncontended_costs_its_accesses) {
   EXPECT_EQ(unlocking, mutex_unlock_cost);
 }
 
+TEST(mutex, a_call_of_the_library_takes_its_own_time) {
+  static std::mutex lock;
+  machine slow = round_machine();
+  slow.library_call = 700;
+  picoseconds both = 0;
+  simulation all(slow, 1);
+  all.run(
+      [&](unsigned) {
+        const auto lock_and_unlock = [] { const std::lock_guard hold(lock); };
+        lock_and_unlock();
+        both = cost_of(lock_and_unlock);
+      },
+      [] {}, millisecond);
+  EXPECT_EQ(both, mutex_lock_cost + mutex_unlock_cost + 2 * 700);
+}
+
 TEST(mutex, excludes_and_sleeps_in_the_kernel) {
   static std::mutex lock;
   static unsigned long guarded;

@@ -142,6 +142,19 @@ TEST(machine_file, every_fault_is_told_with_its_line_and_key) {
   EXPECT_EQ(complaint("{\"name\": \"a\",\n\"name\": \"b\"}"), "'own.json' line 2: key 'name' occurs twice");
 }
 
+TEST(machine_file, of_before_there_were_these_keys_can_still_be_read) {
+  json one = zen4();
+  one.erase("rmw_overlap");
+  one.erase("library_call");
+  const machine read = parse_machine(one.dump(), "own.json");
+  EXPECT_EQ(read.rmw_overlap, 0U);
+  EXPECT_EQ(read.library_call, 0U);
+  EXPECT_EQ(read.sources.at("rmw_overlap"), "the file does not say");
+  const json again = machine_json(read);
+  EXPECT_EQ(again["rmw_overlap"]["value"], 0);
+  EXPECT_EQ(again["rmw_overlap"]["source"], "the file does not say");
+}
+
 TEST(machine_file, a_time_is_whole_picoseconds) {
   json one = zen4();
   one["rmw"]["value"] = 0.0004;

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <string>
 #include <thread>
+#include <tuple>
 #include <vector>
 
 #include "perf/coherence/simulation.hpp"
@@ -57,13 +58,14 @@ picoseconds addition_and_hits(
   simulation all(m, 1);
   all.run(
       [&](unsigned) {
-        for (int k = 0; k < 2; ++k) {  // the second time all lines are there
+        const auto [l, s, f] = std::tuple(loads, stores, between);  // in registers: reading them costs, too
+        for (int k = 0; k < 2; ++k) {                               // the second time all lines are there
           pass(1'000'000);
           const picoseconds start = now();
           counter.fetch_add(1, std::memory_order_relaxed);
-          between();
-          for (int i = 0; i < loads; ++i) (void)words.a;
-          for (int i = 0; i < stores; ++i) words.d = 1;
+          f();
+          for (int i = 0; i < l; ++i) (void)words.a;
+          for (int i = 0; i < s; ++i) words.d = 1;
           const outside here;
           taken = now() - start;
         }

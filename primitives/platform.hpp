@@ -22,6 +22,7 @@
 #include <cstdint>
 #include <ctime>
 #include <stdexcept>
+#include <thread>
 
 #if defined(CONTEND_PLATFORM_YIELDING)
 extern "C" void contend_yielding_point() noexcept;  // defined by tests/support/yielding_runtime.cpp
@@ -223,7 +224,9 @@ inline void heavy_fence() noexcept {
 }
 
 /// Measures how many turns of the busy loop take one nanosecond here; work() uses it from then on.
-/// Takes about 4 ms. Call it once per process before measuring. Returns turns per nanosecond.
+/// The best of 16 attempts, a millisecond apart: where two processors share a core and the other one is busy for a
+/// while, turns take half as long again. Takes about 20 ms. Call it once per process before measuring. Returns turns
+/// per nanosecond.
 inline double calibrate_work() noexcept {
 #if defined(CONTEND_PLATFORM_VIRTUAL)
   return 1;  // virtual time needs no measure
@@ -232,6 +235,7 @@ inline double calibrate_work() noexcept {
   constexpr std::uint64_t turns = 1 << 18;
   double best = 0;
   for (int attempt = 0; attempt < 16; ++attempt) {
+    if (attempt > 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
     const auto start = clock::now();
     detail::spin_work(turns);
     const std::chrono::duration<double, std::nano> took = clock::now() - start;

@@ -186,6 +186,7 @@ transition* cache_model::own(line& l, unsigned core) {
 void cache_model::reset_counts() {
   counts_ = {};
   counting_ = true;
+  idle_ = {};  // some of it was not noted before, and so seemed to change nothing
   for (auto& one : all_) {
     if (one.sharing == nullptr) continue;
     one.sharing->counts = {};

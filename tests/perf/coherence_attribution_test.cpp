@@ -217,6 +217,24 @@ TEST(attribution, after_stop_counting_a_line_keeps_what_was_noted) {
   EXPECT_EQ(l.sharing->counts.all().false_sharing, 2U) << "and counts again";
 }
 
+TEST(attribution, what_was_used_while_nothing_was_counted_is_noted_when_counting_begins_again) {
+  const machine m = test_machine();
+  cache_model model(m, 2);
+  line& l = model.find(0x1000);
+  const core_access what(1, access_kind::store, 0, 8);
+  model.stop_counting();
+  model.request(l, {0, access_kind::store, 0, 8}, 0);
+  const picoseconds now = model.request(l, what, 1'000'000).done;
+  model.settle(l, now);
+  EXPECT_TRUE(model.request(l, what, now).hit);
+  EXPECT_TRUE(model.hits_again(l, what, now));
+  model.reset_counts();
+  EXPECT_FALSE(model.hits_again(l, what, now)) << "nobody has noted it";
+  EXPECT_TRUE(model.request(l, what, now).hit);
+  EXPECT_EQ(ranges(l.sharing->noted->of(1).wrote), (bytes{{0, 8}}));
+  EXPECT_TRUE(model.hits_again(l, what, now));
+}
+
 TEST(attribution, places_beyond_so_many_are_told_together) {
   const machine m = test_machine();
   cache_model model(m, 2);

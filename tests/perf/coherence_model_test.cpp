@@ -2,6 +2,8 @@
 // The coherence model by itself: bytes of a line, the legs of a transaction, who loses what.
 #include <gtest/gtest.h>
 
+#include <random>
+
 #include "perf/coherence/model.hpp"
 
 namespace contend::coherence {
@@ -250,6 +252,47 @@ TEST(cache_model, finds_many_lines_again) {
   for (std::uint64_t i = 0; i < 100'000; ++i) model.find(i * 64);
   for (std::uint64_t i = 0; i < 100'000; ++i) ASSERT_EQ(model.find(i * 64).order, i);
   EXPECT_LE(model.bytes_used() / 100'000, 200U) << "bytes per touched line";
+}
+
+TEST(cache_model, what_is_said_to_hit_again_hits_and_leaves_everything_as_it_is) {
+  std::mt19937_64 draw(20261121);
+  std::size_t again = 0, collections = 0;
+  for (const coherence_protocol protocol : {coherence_protocol::mesi, coherence_protocol::moesi}) {
+    machine m = small_machine();
+    m.protocol = protocol;
+    cache_model model(m, slots);
+    picoseconds now = 0;
+    std::size_t states = 0;
+    for (int i = 0; i < 60'000; ++i) {
+      if (draw() % 1'000 == 0) {
+        if (draw() % 2 == 0)
+          model.stop_counting();
+        else
+          model.reset_counts();
+      }
+      line& l = model.find(64 * (draw() % 12));
+      // Now and then many cores come, and so many states; otherwise a few, and the same accesses again and again.
+      const auto core = static_cast<unsigned>(draw() % (i % 10'000 < 1'500 ? slots : 3));
+      const auto kind = static_cast<access_kind>(draw() % 20 < 18 ? 0 : 1 + draw() % 2);
+      const core_access what(core, kind, static_cast<unsigned>(draw() % 2) * 8, 8);
+      now += draw() % 300'000;
+      model.settle(l, now);
+      if (cache_model::own(l, core) != nullptr) continue;
+      const bool expected = model.hits_again(l, what, now);
+      const known_state* const state = l.sharing ? l.sharing->state : nullptr;
+      const known_uses* const noted = l.sharing ? l.sharing->noted : nullptr;
+      const bool hit = model.request(l, what, now).hit;
+      collections += model.states().size() < states;
+      states = model.states().size();
+      if (!expected) continue;
+      ++again;
+      ASSERT_TRUE(hit);
+      ASSERT_EQ(l.sharing ? l.sharing->state : nullptr, state);
+      ASSERT_EQ(l.sharing ? l.sharing->noted : nullptr, noted);
+    }
+  }
+  EXPECT_GT(again, 5'000U);
+  EXPECT_GT(collections, 10U);
 }
 
 TEST(small_line_counts, stop_at_two_to_the_31_each_for_itself) {

@@ -20,6 +20,7 @@ namespace contend::coherence {
 
 /// A simulated thread.
 struct sim_thread {
+  static constexpr picoseconds never = ~picoseconds{0};
   unsigned core = 0;
   picoseconds clock = 0;
   picoseconds hidden = 0;               ///< hits as long as this still go on beside the last read-modify-write
@@ -32,7 +33,8 @@ struct sim_thread {
   std::uint64_t parked_since = 0;  ///< who sleeps longest is woken first
   bool timed_out = false;
   bool over = false;
-  picoseconds passed_until = 0;       ///< when the last pause or work of its own ended
+  picoseconds passed_until = never;   ///< when the last pause or work of its own ended, if nothing has come since
+  unsigned passed = 0;                ///< how often time had passed so before, with nothing else in between
   const void* last_access = nullptr;  ///< return address of the last hook
   std::unique_ptr<fiber_memory> memory;
   std::exception_ptr thrown;
@@ -83,7 +85,8 @@ class engine {
   }
   /// Time has passed, in which nobody else is touched: the thread's turn, unless it need not take one. Whether it takes
   /// its turn now or with what it does next is the same, unless the conductor looks. `again`: nothing else came after
-  /// the last such time; then it is waiting longer and longer, and only the end of that is worth a turn.
+  /// the last such time, nor a turn so many times ago; then it is waiting longer and longer, and only the end of that
+  /// is worth a turn, unless it waits for what is not in the model.
   void time_passed(bool again) {
     if (sees_ahead() || (again && running->clock < unwatched_)) return;
     in_order();
@@ -140,7 +143,7 @@ class engine {
   /// `lookahead_` later at the earliest, wherever it is made. The conductor looks at what all of them have done, so
   /// nobody is ever ahead of it, and it of nobody.
   void look_ahead(const sim_thread& next) noexcept;
-  /// The quickest way: an access before its turn to a line of the thread's own, or one that the thread has just made.
+  /// The quickest way: an access before its turn that leaves everything as it is, see cache_model::hits_again().
   bool hit_again(std::uint64_t address, unsigned size, access_kind kind) {
     sim_thread& me = *running;
     if (me.clock >= horizon_) return false;

@@ -208,7 +208,8 @@ class cache_model {
     return l.sharing->first_alone && !due(*l.sharing, now);
   }
   /// Whether an access is to a line of the core's own, or the same as the last one to the line, with nothing in
-  /// between: then it leaves everything as it is.
+  /// between, or as one that changed nothing of a line in the same state, used alike: then it leaves everything as it
+  /// is.
   [[nodiscard]] bool hits_again(const line& l, core_access what, picoseconds now) const noexcept {
     const shared_line* const s = l.sharing.get();
     if (s == nullptr) return l.first == what.core();

@@ -135,13 +135,16 @@ unsigned current_core() noexcept { return simulating() ? current->running->core 
 
 namespace {
 
-/// Whether the same happened just before.
+/// Of so many pauses in a row one is a turn: others may say outside of the model what is waited for.
+constexpr unsigned pauses_per_turn = 32;
+
+/// Whether the same happened just before, and no turn is called for.
 bool pass_time(picoseconds time) noexcept {
   sim_thread& me = *current->running;
-  const bool again = me.clock == me.passed_until;
+  me.passed = me.clock == me.passed_until ? me.passed + 1 : 0;
   engine::spend_beside(me, current->schedule.varied(me.core, time));
   me.passed_until = me.clock;
-  return again;
+  return me.passed % pauses_per_turn != 0;
 }
 
 }  // namespace
@@ -262,7 +265,10 @@ void fence_everywhere() noexcept {
   e.in_order();
 }
 
-outside::outside() noexcept : was_(watching) { watching = false; }
+outside::outside() noexcept : was_(watching) {
+  watching = false;
+  if (simulating()) current->running->passed_until = sim_thread::never;  // it may look at what others do there
+}
 outside::~outside() { watching = was_; }
 
 }  // namespace contend::coherence

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Seeded schedules: one seed, one schedule; every interleaving of a small race is reached; nobody who spins stops the
 // others; a deadlock, a livelock and a data race are told.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <set>
@@ -274,6 +276,56 @@ TEST(data_races, a_plain_access_races_with_an_atomic_one) {
                          new (&word) std::atomic<std::uint64_t>(2);
                      }),
               HasSubstr(", atomically"));
+}
+
+bool told = false;
+
+TEST(virtual_time, who_pauses_sees_at_once_what_is_said_outside) {
+  told = false;
+  const machine m = plain_machine();
+  picoseconds told_at = 0, seen_at = 0;
+  simulation all(m, 2);
+  all.run(
+      [&](unsigned i) {
+        if (i == 1) {
+          pass(100 * m.pause);
+          const outside here;
+          told = true;
+          told_at = now();
+          return;
+        }
+        for (bool over = false; !over; relax()) {
+          const outside here;
+          over = told;
+        }
+        const outside here;
+        seen_at = now();
+      },
+      nullptr, long_enough);
+  EXPECT_GE(seen_at, told_at);
+  EXPECT_LE(seen_at, told_at + 2 * m.pause);
+}
+
+TEST(virtual_time, who_pauses_sees_what_the_kernel_says) {
+  const int file = ::open("/dev/null", O_RDONLY);
+  const machine m = plain_machine();
+  picoseconds seen_at = 0;
+  simulation all(m, 2);
+  all.run(
+      [&, file](unsigned i) {
+        if (i == 1) {
+          pass(100 * m.pause);
+          ::fcntl(file, F_SETFL, O_NONBLOCK);
+          return;
+        }
+        for (const int mine = file; (::fcntl(mine, F_GETFL) & O_NONBLOCK) == 0;) relax();
+        const outside here;
+        seen_at = now();
+      },
+      nullptr, long_enough);
+  ::close(file);
+  EXPECT_GE(seen_at, 100 * m.pause);
+  EXPECT_LE(seen_at, 200 * m.pause);
 }
 
 }  // namespace

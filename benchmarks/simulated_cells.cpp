@@ -157,6 +157,7 @@ ordered_json simulate(const cell& what, const setting& how) {
             wait_for(warm_up, all, watch);
             {
               const coherence::outside here;
+              all.model().settle_all(coherence::now());
               all.model().reset_counts();
               note(at_begin);
               watch.measuring = true;
@@ -166,6 +167,7 @@ ordered_json simulate(const cell& what, const setting& how) {
               const coherence::outside here;
               watch.measuring = false;
               note(at_end);
+              all.model().settle_all(coherence::now());
               counts = all.model().counts();
               all.model().stop_counting();
               watch.over = true;

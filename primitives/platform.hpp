@@ -109,7 +109,9 @@ inline bool may_fence_all() noexcept {
   return ::syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
 }
 inline void fence_all() noexcept { ::syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0); }
-inline void spin_work(std::uint64_t turns) noexcept {
+/// One copy in a program, at the start of a line: how long a turn takes hangs on how the loop lies, by a factor of two on
+/// a Zen 4, so what was calibrated must be the code that runs.
+[[gnu::noinline, gnu::aligned(64)]] inline void spin_work(std::uint64_t turns) noexcept {
   for (std::uint64_t i = 0; i < turns; ++i) asm volatile("" : "+r"(i));
 }
 inline std::atomic<std::uint64_t> turns_per_1024_ns{1024};

@@ -29,7 +29,7 @@ enum class reach { near, far, remote };
 /// | load, store     | access of a line that hits, eight in a row that do not wait for     |
 /// |                 | each other: what out-of-order execution leaves of it                |
 /// | rmw             | fetch_add on a line of one's own                                    |
-/// | rmw_among_hits  | the same, four loads and four stores of such a line with it         |
+/// | rmw_among_hits  | the same, eight loads and eight stores of such lines with it        |
 /// | fence           | sequentially consistent fence with nothing to wait for              |
 /// | pause           | the processor's hint to spin loops                                  |
 /// | memory          | load of a line that no cache has, each address from the one before  |

@@ -171,6 +171,7 @@ double rmw_ns() {
 
 double rmw_among_hits_ns() {
   alignas(256) static std::atomic<std::uint32_t> word{0};
+  alignas(256) [[maybe_unused]] static volatile std::uint64_t stored[8];
   std::uint64_t value = 1;
   asm volatile("" : "+r"(value));  // in a register
   return per_call(25'000, [value] {
@@ -179,10 +180,18 @@ double rmw_among_hits_ns() {
     (void)own_words[1];
     (void)own_words[2];
     (void)own_words[3];
-    own_words[4] = value;
-    own_words[5] = value;
-    own_words[6] = value;
-    own_words[7] = value;
+    (void)own_words[4];
+    (void)own_words[5];
+    (void)own_words[6];
+    (void)own_words[7];
+    stored[0] = value;
+    stored[1] = value;
+    stored[2] = value;
+    stored[3] = value;
+    stored[4] = value;
+    stored[5] = value;
+    stored[6] = value;
+    stored[7] = value;
   });
 }
 

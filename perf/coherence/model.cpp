@@ -183,6 +183,10 @@ transition* cache_model::own(line& l, unsigned core) {
   return nullptr;
 }
 
+void cache_model::settle_all(picoseconds now) {
+  for (auto& one : all_) settle(one, now);
+}
+
 void cache_model::reset_counts() {
   counts_ = {};
   counting_ = true;

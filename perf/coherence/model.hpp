@@ -265,7 +265,9 @@ class cache_model {
   /// The states of its shared lines.
   [[nodiscard]] line_states& states() noexcept { return states_; }
   [[nodiscard]] event_counts& counts() noexcept { return counts_; }
-  /// Counting starts again from zero, for all lines.
+  /// All lines are brought to `now`: what was counted by then is what happened by then, whoever looked at which line.
+  void settle_all(picoseconds now);
+  /// Counting starts again from zero, for all lines. What is due is counted afterwards: settle_all() before.
   void reset_counts();
   /// What happens from now on to lines is not counted or noted, until reset_counts(): transfers, invalidations,
   /// upgrades, sharing, places and bytes stay as they are, while threads come to an end.

@@ -122,7 +122,7 @@ void simulation::run(const std::function<void(unsigned)>& body, const std::funct
   e.running = nullptr;
   if (e.keep_threads)
     for (unsigned i = 0; i < taking_part; ++i) kept[i] = std::move(e.threads[i].memory);
-  for (const auto* l : e.model.lines()) e.model.settle(const_cast<line&>(*l), std::numeric_limits<picoseconds>::max());
+  e.model.settle_all(std::numeric_limits<picoseconds>::max());
   if (e.weak && e.weak->raced()) throw data_race(e.race_where());
   if (!e.stuck_because.empty()) throw stuck(e.stuck_where());
   for (const auto& one : e.threads)

@@ -41,14 +41,14 @@ TEST(fit, what_goes_on_beside_a_read_modify_write_is_what_it_spares) {
     found["rmw_among_hits"] = of(among);
     return fit(found, {}, zen4()).rmw_overlap;
   };
-  EXPECT_EQ(overlap(2.2), 1'000U) << "2 + 4 × 0.1 + 4 × 0.2 - 2.2";
-  EXPECT_EQ(overlap(3.3), 0U) << "never less than nothing";
+  EXPECT_EQ(overlap(3.4), 1'000U) << "2 + 8 × 0.1 + 8 × 0.2 - 3.4";
+  EXPECT_EQ(overlap(4.5), 0U) << "never less than nothing";
   EXPECT_EQ(overlap(0.1), 2'000U) << "nor longer than it takes";
   EXPECT_TRUE(says(fit(one, {}, zen4()), "rmw_overlap", "taken over from zen4"));
 }
 
 TEST(fit, a_library_call_is_half_of_what_a_mutex_takes_besides_its_accesses) {
-  figures found{{"rmw", of(2)}, {"load", of(0.1)}, {"store", of(0.2)}, {"rmw_among_hits", of(2.2)}, {"mutex", of(6.5)}};
+  figures found{{"rmw", of(2)}, {"load", of(0.1)}, {"store", of(0.2)}, {"rmw_among_hits", of(3.4)}, {"mutex", of(6.5)}};
   EXPECT_EQ(fit(found, {}, zen4()).library_call, 1'200U) << "6.5 - 2 × 2 - (1.1 - 1)";
   found["mutex"] = of(3);
   EXPECT_EQ(fit(found, {}, zen4()).library_call, 0U);

@@ -109,8 +109,8 @@ inline bool may_fence_all() noexcept {
   return ::syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
 }
 inline void fence_all() noexcept { ::syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0); }
-/// One copy in a program, at the start of a line: how long a turn takes hangs on how the loop lies, by a factor of two on
-/// a Zen 4, so what was calibrated must be the code that runs.
+/// One copy in a program, at the start of a line: how long a turn takes hangs on how the loop lies, by a factor of two
+/// on a Zen 4, so what was calibrated must be the code that runs.
 [[gnu::noinline, gnu::aligned(64)]] inline void spin_work(std::uint64_t turns) noexcept {
   for (std::uint64_t i = 0; i < turns; ++i) asm volatile("" : "+r"(i));
 }

@@ -222,8 +222,9 @@ machine fit(const figures& found, const host_facts& host, const machine& fallbac
   if (const auto* among = measured(found, "rmw_among_hits")) {
     const picoseconds alone = out.rmw + 8 * out.load + 8 * out.store;
     out.rmw_overlap = std::min(alone - std::min(alone, ps(*among->median)), out.rmw);
-    out.sources["rmw_overlap"] = joined({measured_text("rmw_among_hits", *among),
-                                         "; how much less that is than a rmw, eight loads and eight stores one by one"});
+    out.sources["rmw_overlap"] =
+        joined({measured_text("rmw_among_hits", *among),
+                "; how much less that is than a rmw, eight loads and eight stores one by one"});
   } else {
     out.sources["rmw_overlap"] = joined({"taken over from ", fallback.name, ": ", reason(found, "rmw_among_hits")});
   }

@@ -6,7 +6,6 @@
 #include <cerrno>
 #include <string>
 #include <thread>
-#include <tuple>
 #include <vector>
 
 #include "perf/coherence/simulation.hpp"
@@ -48,32 +47,6 @@ struct alignas(128) places {
 places words;
 alignas(128) std::atomic<unsigned long> counter{0};
 
-/// What so many loads and stores of lines that hit, an atomic addition before them, take on a machine whose
-/// read-modify-writes hide so much. `between`: done after the addition.
-picoseconds addition_and_hits(
-    picoseconds overlap, int loads, int stores, void (*between)() = [] {}) {
-  machine m = test_machine();
-  m.rmw_overlap = overlap;
-  picoseconds taken = 0;
-  simulation all(m, 1);
-  all.run(
-      [&](unsigned) {
-        const auto [l, s, f] = std::tuple(loads, stores, between);  // in registers: reading them costs, too
-        for (int k = 0; k < 2; ++k) {                               // the second time all lines are there
-          pass(1'000'000);
-          const picoseconds start = now();
-          counter.fetch_add(1, std::memory_order_relaxed);
-          f();
-          for (int i = 0; i < l; ++i) (void)words.a;
-          for (int i = 0; i < s; ++i) words.d = 1;
-          const outside here;
-          taken = now() - start;
-        }
-      },
-      [] {}, long_enough);
-  return taken;
-}
-
 struct seen {
   event_counts counts;
   std::vector<picoseconds> ends;
@@ -110,16 +83,6 @@ seen run(unsigned n, Step step, const machine& m = test_machine()) {
 }
 
 void bump(volatile unsigned long& word) { word = word + 1; }
-
-TEST(costs, hits_go_on_beside_a_read_modify_write_for_as_long_as_the_machine_says) {
-  EXPECT_EQ(addition_and_hits(0, 3, 2), 4'500U + 5 * 400);
-  EXPECT_EQ(addition_and_hits(1'000, 3, 2), 4'500U + 1'000) << "two of them and half of the third";
-  EXPECT_EQ(addition_and_hits(4'500, 3, 2), 4'500U);
-  EXPECT_EQ(addition_and_hits(4'500, 10, 10), 4'500U + 20 * 400 - 4'500);
-  EXPECT_EQ(addition_and_hits(1'000, 1, 0, [] { pass(700); }), 4'500U + 700 + 400 - 1'000) << "so does work";
-  EXPECT_EQ(addition_and_hits(1'000, 2, 0, [] { relax(); }), 4'500U + 12'000 + 2 * 400) << "a pause waits for all";
-  EXPECT_EQ(addition_and_hits(1'000, 3, 0, [] { fence(); }), 4'500U + 6'000 + 3 * 400 - 1'000) << "a fence is like it";
-}
 
 TEST(sharing, two_words_of_one_line_are_falsely_shared_and_nothing_else) {
   const auto r = run(2, [](unsigned i) { bump(i == 0 ? words.a : words.b); });

@@ -65,9 +65,12 @@ class engine {
   }
   /// The time that something takes which goes on beside the last read-modify-write.
   static void spend_beside(sim_thread& me, picoseconds time) noexcept {
-    const picoseconds free = std::min(time, me.hidden);
-    me.hidden -= free;
-    me.clock += time - free;
+    if (me.hidden != 0) [[unlikely]] {
+      const picoseconds free = std::min(time, me.hidden);
+      me.hidden -= free;
+      time -= free;
+    }
+    me.clock += time;
   }
   /// An atomic store; true if the value is to be written now, false if it will be when the line has come.
   bool atomic_store(void* address, unsigned size, std::uint64_t value);

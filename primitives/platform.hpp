@@ -234,14 +234,16 @@ inline double calibrate_work() noexcept {
   return 1;  // virtual time needs no measure
 #else
   using clock = std::chrono::steady_clock;
-  constexpr std::uint64_t turns = 1 << 18;
+  std::uint64_t turns = 1 << 18;
+  asm volatile("" : "+r"(turns));  // or the compiler makes a copy of the loop for this number
   double best = 0;
   for (int attempt = 0; attempt < 16; ++attempt) {
     if (attempt > 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
     const auto start = clock::now();
     detail::spin_work(turns);
     const std::chrono::duration<double, std::nano> took = clock::now() - start;
-    if (took.count() > 0 && turns / took.count() > best) best = turns / took.count();
+    if (took.count() > 0 && static_cast<double>(turns) / took.count() > best)
+      best = static_cast<double>(turns) / took.count();
   }
   detail::turns_per_1024_ns.store(static_cast<std::uint64_t>(best * 1024), std::memory_order_relaxed);
   return best;

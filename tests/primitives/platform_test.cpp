@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Busy work: what is calibrated is the code that runs.
+#include "primitives/platform.hpp"
+
 #include <gtest/gtest.h>
 
 #include <cstdint>
-
-#include "primitives/platform.hpp"
 
 namespace contend {
 namespace {

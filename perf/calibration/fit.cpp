@@ -231,11 +231,11 @@ machine fit(const figures& found, const host_facts& host, const machine& fallbac
 
   if (const auto* mutex = measured(found, "mutex")) {
     const picoseconds accesses = uncontended_mutex(out);
-    out.library_call = (std::max(accesses, ps(*mutex->median)) - accesses) / 2;
-    out.sources["library_call"] =
+    out.libc_call = (std::max(accesses, ps(*mutex->median)) - accesses) / 2;
+    out.sources["libc_call"] =
         joined({measured_text("mutex", *mutex), "; half of what the accesses of the two calls leave of it"});
   } else {
-    out.sources["library_call"] = joined({"taken over from ", fallback.name, ": ", reason(found, "mutex")});
+    out.sources["libc_call"] = joined({"taken over from ", fallback.name, ": ", reason(found, "mutex")});
   }
 
   const bool near = fit_legs(found, "near", out, &machine::near);

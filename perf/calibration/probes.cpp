@@ -132,36 +132,44 @@ pinned::pinned(int cpu) : before_(std::make_unique<mask>()) {
 
 pinned::~pinned() { ::sched_setaffinity(0, before_->bytes, before_->set); }
 
+namespace {
+
+[[gnu::always_inline]] inline void load_eight(const volatile std::uint64_t (&from)[8]) {
+  (void)from[0];
+  (void)from[1];
+  (void)from[2];
+  (void)from[3];
+  (void)from[4];
+  (void)from[5];
+  (void)from[6];
+  (void)from[7];
+}
+
+[[gnu::always_inline]] inline void store_eight(volatile std::uint64_t (&to)[8], std::uint64_t value) {
+  to[0] = value;
+  to[1] = value;
+  to[2] = value;
+  to[3] = value;
+  to[4] = value;
+  to[5] = value;
+  to[6] = value;
+  to[7] = value;
+}
+
+std::uint64_t one_in_a_register() {
+  std::uint64_t value = 1;
+  asm volatile("" : "+r"(value));
+  return value;
+}
+
+}  // namespace
+
 double load_ns() {
-  return per_call(25'000,
-                  [] {
-                    (void)own_words[0];
-                    (void)own_words[1];
-                    (void)own_words[2];
-                    (void)own_words[3];
-                    (void)own_words[4];
-                    (void)own_words[5];
-                    (void)own_words[6];
-                    (void)own_words[7];
-                  }) /
-         8;
+  return per_call(25'000, [] { load_eight(own_words); }) / 8;
 }
 
 double store_ns() {
-  std::uint64_t value = 1;
-  asm volatile("" : "+r"(value));  // in a register
-  return per_call(25'000,
-                  [value] {
-                    own_words[0] = value;
-                    own_words[1] = value;
-                    own_words[2] = value;
-                    own_words[3] = value;
-                    own_words[4] = value;
-                    own_words[5] = value;
-                    own_words[6] = value;
-                    own_words[7] = value;
-                  }) /
-         8;
+  return per_call(25'000, [value = one_in_a_register()] { store_eight(own_words, value); }) / 8;
 }
 
 double rmw_ns() {
@@ -171,27 +179,11 @@ double rmw_ns() {
 
 double rmw_among_hits_ns() {
   alignas(256) static std::atomic<std::uint32_t> word{0};
-  alignas(256) [[maybe_unused]] static volatile std::uint64_t stored[8];
-  std::uint64_t value = 1;
-  asm volatile("" : "+r"(value));  // in a register
-  return per_call(25'000, [value] {
+  alignas(256) static volatile std::uint64_t stored[8];
+  return per_call(25'000, [value = one_in_a_register()] {
     word.fetch_add(1, std::memory_order_relaxed);
-    (void)own_words[0];
-    (void)own_words[1];
-    (void)own_words[2];
-    (void)own_words[3];
-    (void)own_words[4];
-    (void)own_words[5];
-    (void)own_words[6];
-    (void)own_words[7];
-    stored[0] = value;
-    stored[1] = value;
-    stored[2] = value;
-    stored[3] = value;
-    stored[4] = value;
-    stored[5] = value;
-    stored[6] = value;
-    stored[7] = value;
+    load_eight(own_words);
+    store_eight(stored, value);
   });
 }
 

@@ -7,6 +7,8 @@
 #include <initializer_list>
 #include <utility>
 
+#include "shared_values.hpp"
+
 namespace contend::coherence {
 namespace {
 
@@ -23,7 +25,7 @@ void drop(Groups& groups, typename Groups::iterator which) {
 }
 
 std::uint64_t mixed(std::uint64_t sum, std::initializer_list<std::uint64_t> more) noexcept {
-  for (const std::uint64_t one : more) sum = (std::rotl(sum, 23) ^ one) * 0x9E3779B97F4A7C15U;
+  for (const std::uint64_t one : more) sum = hash_step(sum, one);
   return sum;
 }
 

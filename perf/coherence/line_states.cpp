@@ -3,19 +3,12 @@
 #include "line_states.hpp"
 
 namespace contend::coherence {
-namespace {
-
-std::uint64_t mixed(std::uint64_t a, std::uint64_t b) noexcept {
-  return ((a << 23 | a >> 41) ^ b) * 0x9E3779B97F4A7C15U;
-}
-
-}  // namespace
 
 std::uint64_t line_state::hash() const noexcept {
   std::uint64_t sum = views.hash();
-  sum = mixed(sum, std::uint64_t{owner} << 32 | std::uint64_t{owned_by} << 8 | (dirty ? 1U : 0U));
-  sum = mixed(sum, written.low);
-  return mixed(sum, written.high);
+  sum = hash_step(sum, std::uint64_t{owner} << 32 | std::uint64_t{owned_by} << 8 | (dirty ? 1U : 0U));
+  sum = hash_step(sum, written.low);
+  return hash_step(sum, written.high);
 }
 
 line_states::line_states(const machine& m, unsigned cores) : machine_(m), cores_(cores) {}

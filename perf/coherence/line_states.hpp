@@ -155,6 +155,7 @@ class line_states {
   line_change work_out(const known_state& from, core_access what, const byte_mask& bytes);
   /// A miss on a line on which nothing is under way.
   [[nodiscard]] line_use missed(const known_state& from, core_access what, const known_state& to) const;
+
   const machine& machine_;
   const unsigned cores_;
   shared_values<line_state> states_;

@@ -52,7 +52,7 @@ struct machine {
   picoseconds pause = 0;         ///< one relax()
   picoseconds memory = 0;        ///< first touch of a line
   unsigned store_buffer = 56;    ///< stores that may be under way
-  picoseconds library_call = 0;  ///< into the C library's locks and waits and back, besides their accesses
+  picoseconds libc_call = 0;     ///< into the C library's locks and waits and back, besides their accesses
   picoseconds system_call = 0;   ///< into the kernel and back, nothing done
   picoseconds futex = 0;         ///< futex call that finds nothing to do: another value, or nobody to wake
   picoseconds block = 0;         ///< going to sleep: the call and the switch away

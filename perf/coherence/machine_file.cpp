@@ -58,7 +58,7 @@ constexpr std::array figures{
     figure{"pause", &machine::pause, 0, longest, time_expected},
     figure{"memory", &machine::memory, 0, longest, time_expected},
     figure{"store_buffer", &machine::store_buffer, 1, 1024, "a whole number from 1 to 1024"},
-    figure{"library_call", &machine::library_call, 0, longest, time_expected, true},
+    figure{"libc_call", &machine::libc_call, 0, longest, time_expected, true},
     figure{"system_call", &machine::system_call, 0, longest, time_expected},
     figure{"futex", &machine::futex, 0, longest, time_expected},
     figure{"block", &machine::block, 0, longest, time_expected},

@@ -82,7 +82,7 @@ void cache_model::tidy() {
   const std::size_t spare = all_.size() / 16;
   states_.forget_unmarked(spare);
   uses_.forget_unmarked(spare);
-  idle_ = {};
+  idle_.forget_all();
 }
 
 transition& cache_model::fresh_transition() {
@@ -190,7 +190,7 @@ void cache_model::settle_all(picoseconds now) {
 void cache_model::reset_counts() {
   counts_ = {};
   counting_ = true;
-  idle_ = {};  // some of it was not noted before, and so seemed to change nothing
+  idle_.forget_all();  // some of it was not noted before, and so seemed to change nothing
   for (auto& one : all_) {
     if (one.sharing == nullptr) continue;
     one.sharing->counts = {};
@@ -208,7 +208,8 @@ std::vector<const line*> cache_model::lines() const {
 
 std::size_t cache_model::bytes_used() const noexcept {
   std::size_t sum = table_.size() * sizeof(table_[0]) + all_.size() * sizeof(line) +
-                    transitions_.size() * sizeof(transition) + sizeof idle_ + states_.bytes_used() + uses_.bytes_used();
+                    transitions_.size() * sizeof(transition) + idle_.bytes_used() + states_.bytes_used() +
+                    uses_.bytes_used();
   for (const auto& one : all_)
     if (one.sharing) sum += sizeof(shared_line) + one.sharing->sites.capacity() * sizeof(site_counts);
   return sum;

@@ -3,7 +3,6 @@
 // was true or false. Pure: it knows addresses and times, no thread and no scheduler.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -12,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "answers.hpp"
 #include "core_views.hpp"
 #include "line_states.hpp"
 #include "line_uses.hpp"
@@ -45,10 +45,11 @@ class small_line_counts {
     transfers_ += change.transferred() | change.invalidated() << 32;
     upgrades_ += change.upgraded() | change.written_back() << 32;
     sharing_ += change.true_sharing() | change.false_sharing() << 32;
-    if (((transfers_ | upgrades_ | sharing_) & greatest) != 0) [[unlikely]]
-      for (std::uint64_t* both : {&transfers_, &upgrades_, &sharing_})
-        for (const std::uint64_t half : {greatest & low, greatest & ~low})
-          if ((*both & half) != 0) *both &= half | (half & low ? ~low : low);
+    if (((transfers_ | upgrades_ | sharing_) & (stop | stop << 32)) != 0) [[unlikely]]
+      for (std::uint64_t* both : {&transfers_, &upgrades_, &sharing_}) {
+        if ((*both & stop) != 0) *both = (*both & ~low) | stop;
+        if ((*both & stop << 32) != 0) *both = (*both & low) | stop << 32;
+      }
   }
   [[nodiscard]] line_counts all() const noexcept {
     return {transfers_ & low, transfers_ >> 32, upgrades_ & low, upgrades_ >> 32, sharing_ & low, sharing_ >> 32};
@@ -56,7 +57,7 @@ class small_line_counts {
 
  private:
   static constexpr std::uint64_t low = 0xffffffff;
-  static constexpr std::uint64_t greatest = 0x8000000080000000;
+  static constexpr std::uint64_t stop = 0x80000000;
   std::uint64_t transfers_ = 0;  // and invalidations above
   std::uint64_t upgrades_ = 0;   // and write-backs
   std::uint64_t sharing_ = 0;    // true, and false
@@ -239,8 +240,7 @@ class cache_model {
     if (!out.hit()) return out;
     const known_uses* const before = l.noted;
     note(l, what);
-    if (const std::uint64_t question = question_of(l, what); out.to() == l.state->number && l.noted == before)
-      idle_[idle_place(question)] = {question, before->number};
+    if (out.to() == l.state->number && l.noted == before) idle_.remember(question_of(l, what), before->number);
     l.state = &states_.at(out.to());
     l.last_hit = what;
     return out;
@@ -286,19 +286,12 @@ class cache_model {
     return *legs_[ways_[std::size_t{a} * cores_ + b]];
   }
   void share(line& l);
-  /// An access that changed nothing of lines in a state, used so.
-  struct idle_access {
-    std::uint64_t question = 0;  ///< number of the state, access
-    std::uint32_t uses = 0;
-  };
   static std::uint64_t question_of(const shared_line& l, core_access what) noexcept {
     return std::uint64_t{l.state->number} << 32 | what.word();
   }
-  static std::size_t idle_place(std::uint64_t question) noexcept { return question * 0x9E3779B97F4A7C15U >> (64 - 9); }
   [[nodiscard]] bool changes_nothing(const shared_line& l, core_access what) const noexcept {
-    const std::uint64_t question = question_of(l, what);
-    const idle_access& known = idle_[idle_place(question)];
-    return known.question == question && known.uses == l.noted->number;
+    const std::uint64_t* const known = idle_.find(question_of(l, what));
+    return known != nullptr && *known == l.noted->number;
   }
   /// Forgets what no line refers to any more.
   void tidy();
@@ -314,7 +307,7 @@ class cache_model {
   std::deque<line> all_;
   line_states states_;
   line_uses uses_;
-  std::array<idle_access, 512> idle_;
+  answers idle_{512};               // accesses that changed nothing of lines in a state, and how such lines were used
   const legs* legs_[3];             // of the machine
   std::vector<std::uint8_t> ways_;  // which of them are between two cores: machine::between(), which divides
   std::deque<transition> transitions_;

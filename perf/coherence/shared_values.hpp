@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -10,6 +11,11 @@
 #include <vector>
 
 namespace contend::coherence {
+
+/// The hash of what `sum` is of, and a word more.
+inline std::uint64_t hash_step(std::uint64_t sum, std::uint64_t word) noexcept {
+  return (std::rotl(sum, 23) ^ word) * 0x9E3779B97F4A7C15U;
+}
 
 /// A table of values that are never changed, so that equal ones can be one object. Which of them are still needed its
 /// user knows: when it is crowded(), clear_marks(), mark() what is, forget_unmarked(). T has ==, hash() and

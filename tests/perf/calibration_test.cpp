@@ -47,12 +47,12 @@ TEST(fit, what_goes_on_beside_a_read_modify_write_is_what_it_spares) {
   EXPECT_TRUE(says(fit(one, {}, zen4()), "rmw_overlap", "taken over from zen4"));
 }
 
-TEST(fit, a_library_call_is_half_of_what_a_mutex_takes_besides_its_accesses) {
+TEST(fit, a_libc_call_is_half_of_what_a_mutex_takes_besides_its_accesses) {
   figures found{{"rmw", of(2)}, {"load", of(0.1)}, {"store", of(0.2)}, {"rmw_among_hits", of(3.4)}, {"mutex", of(6.5)}};
-  EXPECT_EQ(fit(found, {}, zen4()).library_call, 1'200U) << "6.5 - 2 × 2 - (1.1 - 1)";
+  EXPECT_EQ(fit(found, {}, zen4()).libc_call, 1'200U) << "6.5 - 2 × 2 - (1.1 - 1)";
   found["mutex"] = of(3);
-  EXPECT_EQ(fit(found, {}, zen4()).library_call, 0U);
-  EXPECT_TRUE(says(fit({}, {}, zen4()), "library_call", "taken over from zen4"));
+  EXPECT_EQ(fit(found, {}, zen4()).libc_call, 0U);
+  EXPECT_TRUE(says(fit({}, {}, zen4()), "libc_call", "taken over from zen4"));
 }
 
 TEST(fit, without_a_second_core_legs_and_waking_are_taken_over_and_the_source_says_why) {

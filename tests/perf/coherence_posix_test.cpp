@@ -46,7 +46,7 @@ TEST(mutex, uncontended_costs_its_accesses) {
 TEST(mutex, a_call_of_the_library_takes_its_own_time) {
   static std::mutex lock;
   machine slow = round_machine();
-  slow.library_call = 700;
+  slow.libc_call = 700;
   picoseconds both = 0;
   simulation all(slow, 1);
   all.run(

@@ -145,10 +145,10 @@ TEST(machine_file, every_fault_is_told_with_its_line_and_key) {
 TEST(machine_file, of_before_there_were_these_keys_can_still_be_read) {
   json one = zen4();
   one.erase("rmw_overlap");
-  one.erase("library_call");
+  one.erase("libc_call");
   const machine read = parse_machine(one.dump(), "own.json");
   EXPECT_EQ(read.rmw_overlap, 0U);
-  EXPECT_EQ(read.library_call, 0U);
+  EXPECT_EQ(read.libc_call, 0U);
   EXPECT_EQ(read.sources.at("rmw_overlap"), "the file does not say");
   const json again = machine_json(read);
   EXPECT_EQ(again["rmw_overlap"]["value"], 0);

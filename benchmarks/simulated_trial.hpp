@@ -36,24 +36,38 @@ struct simulated_watch {
   bool over = false;
 };
 
+/// A function whose own accesses do not come to the simulation; those of what it calls do. Nothing of it may be moved
+/// into its callers, as compilers would do with what is only read: gcc is told so, and clang does it to functions that
+/// no other file can see (so none of these is a member of a template).
+#if defined(__clang__)
+#define CONTEND_UNSEEN __attribute__((noinline, no_sanitize("thread")))
+#else
+#define CONTEND_UNSEEN __attribute__((noipa, no_sanitize("thread")))
+#endif
+
+CONTEND_UNSEEN inline bool is_over(const simulated_watch& watch) noexcept { return watch.over; }
+CONTEND_UNSEEN inline void count_step(thread_counts& all, step_result result) noexcept {
+  all.done += result.done;
+  all.failed += result.failed;
+}
+
 /// Times each wait, and notes each owner, both without an access or a nanosecond in virtual time.
 class simulated_probe {
  public:
   simulated_probe(simulated_watch& watch, unsigned thread) : watch_(watch), thread_(thread) {}
   template <class F>
   decltype(auto) wait(F&& f) {
-    if (!waiting_) since_ = coherence::now();
+    begin();
     if constexpr (std::is_same_v<std::invoke_result_t<F>, bool>) {
-      waiting_ = !std::forward<F>(f)();
-      if (!waiting_) note();
-      return !waiting_;
+      const bool done = std::forward<F>(f)();
+      end(done);
+      return done;
     } else {
       const at_end noting{*this};
       return std::forward<F>(f)();
     }
   }
-  void owned(unsigned thread) noexcept {
-    const coherence::outside here;
+  CONTEND_UNSEEN void owned(unsigned thread) noexcept {
     if (!watch_.measuring) return;
     watch_.owners.same += watch_.owners.last == thread;
     ++watch_.owners.all;
@@ -63,12 +77,17 @@ class simulated_probe {
  private:
   struct at_end {
     simulated_probe& probe;
-    ~at_end() { probe.note(); }
+    ~at_end() { probe.end(true); }
   };
-  void note() {
+  CONTEND_UNSEEN void begin() noexcept {
+    if (!waiting_) since_ = coherence::now();
+  }
+  CONTEND_UNSEEN void end(bool done) {
+    waiting_ = !done;
+    if (!done || !watch_.measuring) return;
     const coherence::outside here;
     auto& waits = watch_.threads[thread_].waits_ns;  // which never grows: memory stays as the workload lays it out
-    if (watch_.measuring && waits.size() < waits.capacity()) waits.push_back((coherence::now() - since_ + 500) / 1000);
+    if (waits.size() < waits.capacity()) waits.push_back((coherence::now() - since_ + 500) / 1000);
   }
   simulated_watch& watch_;
   unsigned thread_;
@@ -99,17 +118,11 @@ class simulated_trial final : public simulated_runnable {
 
   void run(unsigned thread, simulated_watch& watch) override {
     simulated_probe probe(watch, thread);
+    thread_counts& counts = counts_of(watch, thread);
     if constexpr (requires { state_.enter(thread); }) state_.enter(thread);
-    for (;;) {
-      {
-        const coherence::outside here;
-        if (watch.over) break;
-      }
+    while (!is_over(watch)) {
       coherence::pass(step_overhead);
-      const step_result result = state_.step(probe, thread);
-      const coherence::outside here;
-      watch.threads[thread].counts.done += result.done;
-      watch.threads[thread].counts.failed += result.failed;
+      count_step(counts, state_.step(probe, thread));
     }
     if constexpr (requires { state_.leave(thread); }) state_.leave(thread);
   }
@@ -117,6 +130,10 @@ class simulated_trial final : public simulated_runnable {
   std::string check(std::span<const thread_counts> counts) override { return state_.check(counts); }
 
  private:
+  static thread_counts& counts_of(simulated_watch& watch, unsigned thread) {
+    const coherence::outside here;
+    return watch.threads[thread].counts;
+  }
   State state_;
 };
 

@@ -23,10 +23,10 @@ std::uint64_t misses(const line& l) {
 }
 
 /// Bytes that one or more threads touched, cut where what one of them touched begins or ends.
-std::vector<byte_range> touched_parts(const line& l, unsigned line_size) {
+std::vector<byte_range> touched_parts(const core_uses& noted, unsigned line_size) {
   std::vector<bool> touched(line_size), cut(line_size + 1);
   for (unsigned thread = 0; thread < slots; ++thread)
-    for (const auto& mask : {l.sharing->noted->of(thread).read, l.sharing->noted->of(thread).wrote})
+    for (const auto& mask : {noted.of(thread).read, noted.of(thread).wrote})
       for (const auto& r : ranges(mask)) {
         cut[r.begin] = cut[r.end] = true;
         for (unsigned i = r.begin; i < r.end; ++i) touched[i] = true;
@@ -72,11 +72,11 @@ void add_fields(const named_thing& thing, std::uint64_t line_at, unsigned line_s
   }
 }
 
-void name_line(const line& l, namer& names, line_report& report) {
+void name_line(const core_uses& noted, namer& names, line_report& report) {
   std::vector<std::string> objects, labels;
   std::vector<field> fields;
   std::string remark;
-  for (const auto& part : touched_parts(l, report.size))
+  for (const auto& part : touched_parts(noted, report.size))
     for (unsigned begin = part.begin; begin < part.end;) {
       const named_thing thing = names.at(report.address + begin);
       unsigned end = begin + 1;
@@ -229,8 +229,8 @@ std::vector<line_report> top_lines(const cache_model& model, unsigned at_most) {
   std::vector<line_report> out;
   namer names;
   for (const line* l : worst) {
-    out.push_back(byte_map(*l, model.line_size()));
-    name_line(*l, names, out.back());
+    out.push_back(byte_map(model, *l));
+    name_line(model.noted_of(*l->sharing), names, out.back());
     name_sites(*l, out.back());
     name_by_use(out.back());
   }

@@ -32,14 +32,14 @@ std::vector<byte_range> ranges(const byte_mask& mask) {
   return out;
 }
 
-line_report byte_map(const line& l, unsigned line_size) {
+line_report byte_map(const cache_model& model, const line& l) {
   line_report out;
-  out.size = line_size;
-  out.address = l.number * line_size;
+  out.size = model.line_size();
+  out.address = l.number * out.size;
   if (l.sharing == nullptr) return out;
   out.counts = l.sharing->counts.all();
   for (unsigned thread = 0; thread < slots; ++thread) {
-    const byte_use use = l.sharing->noted->of(thread);
+    const byte_use use = model.noted_of(*l.sharing).of(thread);
     thread_bytes one{thread, ranges(use.read), ranges(use.wrote)};
     if (one.read.empty() && one.wrote.empty()) continue;
     if (out.bytes.size() < max_threads_shown)

@@ -60,7 +60,7 @@ inline constexpr unsigned max_sites_shown = 6;  ///< in the record
 [[nodiscard]] std::vector<byte_range> ranges(const byte_mask& mask);
 
 /// Size, address, counts and bytes of a line; what lies there is for attribution.hpp to say.
-[[nodiscard]] line_report byte_map(const line& l, unsigned line_size);
+[[nodiscard]] line_report byte_map(const cache_model& model, const line& l);
 
 /// The record's "lines": per operation, in the order given, to six significant digits; of each line's places the first
 /// max_sites_shown. `operations`: of the whole cell, more than 0.

@@ -49,7 +49,7 @@ time_t start_of(clockid_t clock) noexcept {
 
 void sleep_for(picoseconds length) noexcept {
   const picoseconds since = now();
-  pass(current->m.system_call);
+  pass_alone(current->m.system_call);
   sleep_until(since + length);
 }
 
@@ -87,14 +87,14 @@ extern "C" {
 
 int clock_gettime(clockid_t clock, timespec* to) noexcept {
   if (!simulated(HERE)) return real_clock_gettime(clock, to);
-  pass(reading_a_clock);
+  pass_alone(reading_a_clock);
   *to = virtual_date(clock);
   return 0;
 }
 
 int gettimeofday(timeval* to, void* zone) noexcept {
   if (!simulated(HERE)) return real_gettimeofday(to, zone);
-  pass(reading_a_clock);
+  pass_alone(reading_a_clock);
   const timespec date = virtual_date(CLOCK_REALTIME);
   *to = {.tv_sec = date.tv_sec, .tv_usec = date.tv_nsec / 1000};
   return 0;
@@ -102,7 +102,7 @@ int gettimeofday(timeval* to, void* zone) noexcept {
 
 time_t time(time_t* to) noexcept {
   if (!simulated(HERE)) return real_time(to);
-  pass(reading_a_clock);
+  pass_alone(reading_a_clock);
   const time_t date = virtual_date(CLOCK_REALTIME).tv_sec;
   if (to != nullptr) *to = date;
   return date;
@@ -110,7 +110,7 @@ time_t time(time_t* to) noexcept {
 
 int timespec_get(timespec* to, int base) noexcept {
   if (!simulated(HERE) || base != TIME_UTC) return real_timespec_get(to, base);
-  pass(reading_a_clock);
+  pass_alone(reading_a_clock);
   *to = virtual_date(CLOCK_REALTIME);
   return base;
 }
@@ -131,7 +131,7 @@ int clock_nanosleep(clockid_t clock, int flags, const timespec* length, timespec
   if ((flags & TIMER_ABSTIME) == 0) {
     sleep_for(duration_of(*length));
   } else {
-    pass(current->m.system_call);
+    pass_alone(current->m.system_call);
     sleep_until(deadline_of({clock, length}));
   }
   return 0;

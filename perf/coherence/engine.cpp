@@ -35,7 +35,8 @@ engine::engine(const machine& description, unsigned count, const schedule_option
       schedule(options, count + 1),
       keep_threads(options.keep_threads),
       by_schedule_(schedule.serial() || schedule.kind() == schedule_kind::jitter),
-      lookahead_(lookahead_of(description, options)) {
+      lookahead_(lookahead_of(description, options)),
+      overlap_(schedule.serial() ? 0 : description.rmw_overlap) {
   if (options.weak) weak = std::make_unique<weak_memory>(options.seed, count + 1);
   for (unsigned i = 0; i < threads.size(); ++i) threads[i].core = i;
   no_line_.number = ~std::uint64_t{0};
@@ -157,6 +158,7 @@ void engine::stop_if_raced() {
 }
 
 void engine::leave() {
+  finish();
   if (!schedule.serial()) in_order();
   running->over = true;
   if (--alive == 0) {
@@ -190,7 +192,7 @@ bool engine::hit_ahead(line& l, core_access what, bool may_join) {
       if (!may_join || mine->when <= me.clock || !join(shared, *mine, what)) return false;
     } else {
       if (!sees_ahead() || cache_model::due(shared, me.clock)) return false;
-      if (!cache_model::hits_unseen(shared, what)) return false;
+      if (!model.hits_unseen(shared, what)) return false;
       model.use(shared, what);
     }
   } else if (!sees_ahead()) {
@@ -218,27 +220,30 @@ bool engine::join(shared_line& l, transition& mine, core_access what) {
   return true;
 }
 
-inline void engine::miss(line& l, core_access what, const line_use* seen) {
+inline void engine::miss(line& l, core_access what, const line_use& seen) {
   sim_thread& me = *running;
   const bool store = what.kind() == access_kind::store;
-  const picoseconds late = schedule.kind() == schedule_kind::varied
-                               ? schedule.varied(me.core, m.near.request) - (m.near.request - m.near.request / 8)
-                               : 0;
-  const picoseconds now = me.clock + late;
-  const picoseconds not_before = store ? me.stores_taken : 0;
-  const outcome out = seen == nullptr ? model.miss(l, what, now, not_before, me.last_access)
-                                      : model.miss(*l.sharing, what, *seen, now, not_before, me.last_access);
-  if (out.hit) return;
+  const transition& entered = model.enter(*l.sharing, what, seen, me.clock, schedule.legs(me.core),
+                                          store ? me.stores_taken : 0, me.last_access);
   if (store) {
-    me.stores_taken = std::max(me.stores_taken, out.taken);
-    remember_store(out.done);
+    me.stores_taken = std::max(me.stores_taken, entered.when);
+    remember_store(entered.done);
     return;
   }
-  me.clock = out.done;
-  me.hidden = 0;
-  if (out.entered == nullptr) return;  // a line's first touch, which comes before all others: made now, and long
+  me.clock = entered.done;
   in_order();
   model.settle(l, me.clock);
+}
+
+void engine::first_touch(core_access what) {
+  sim_thread& me = *running;
+  const picoseconds now = me.clock;
+  if (what.kind() == access_kind::store) {
+    me.stores_taken = std::max(me.stores_taken, now);
+    remember_store(now + m.memory);
+    return;
+  }
+  me.clock = now + m.memory;  // it comes before all others, so it is made now, and is long
 }
 
 void engine::remember_store(picoseconds done) {
@@ -253,6 +258,7 @@ void engine::remember_store(picoseconds done) {
 
 void engine::drain() {
   sim_thread& me = *running;
+  finish();
   if (me.stores.empty()) return;
   const picoseconds last = me.stores.latest();
   me.stores.clear();
@@ -262,7 +268,7 @@ void engine::drain() {
   }
 }
 
-inline void engine::one_line(std::uint64_t address, unsigned size, access_kind kind) {
+[[gnu::always_inline]] inline void engine::one_line(std::uint64_t address, unsigned size, access_kind kind) {
   sim_thread& me = *running;
   if (kind == access_kind::rmw) drain();
   const core_access what = model.access_of(me.core, kind, address, size);
@@ -285,18 +291,27 @@ inline void engine::one_line(std::uint64_t address, unsigned size, access_kind k
       spend(me, kind);
       return;
     }
-    if (kind != access_kind::load || mine->size != 0 || !l.sharing->state->views.holders()[me.core]) {
+    if (kind != access_kind::load || mine->size != 0 || !model.state_of(*l.sharing).views.holders()[me.core]) {
       me.clock = std::max(me.clock, mine->done);
       in_order();
       model.settle(l, me.clock);
     }
   }
-  if (l.sharing == nullptr) {
-    miss(l, what, nullptr);
+  if (l.sharing == nullptr && model.touch_first(l, me.core)) {
+    first_touch(what);
   } else if (const line_use seen = model.use(*l.sharing, what); !seen.hit()) {
-    miss(l, what, &seen);
+    miss(l, what, seen);
   }
   spend(me, kind);
+}
+
+void engine::in_parts(std::uint64_t address, unsigned size, access_kind kind) {
+  while (size != 0) {
+    const unsigned part = std::min(size, model.line_size() - model.offset_of(address));
+    one_line(address, part, kind);
+    address += part;
+    size -= part;
+  }
 }
 
 void engine::turn(std::uint64_t address, unsigned size, access_kind kind) {
@@ -306,13 +321,9 @@ void engine::turn(std::uint64_t address, unsigned size, access_kind kind) {
     running->clock += schedule.delay(running->core);
     in_order();
   }
-  for (;;) {
-    const unsigned part = std::min(size, model.line_size() - model.offset_of(address));
-    one_line(address, part, kind);
-    if (part == size) return;
-    address += part;
-    size -= part;
-  }
+  if (std::uint64_t{model.offset_of(address)} + size > model.line_size()) [[unlikely]]
+    return in_parts(address, size, kind);
+  one_line(address, size, kind);
 }
 
 bool engine::atomic_store(void* address, unsigned size, std::uint64_t value) {
@@ -321,7 +332,7 @@ bool engine::atomic_store(void* address, unsigned size, std::uint64_t value) {
     return true;
   }
   sim_thread& me = *running;
-  ++model.counts().accesses;
+  ++model.deeds().accesses;
   const auto at = reinterpret_cast<std::uint64_t>(address);
   const core_access what = model.access_of(me.core, access_kind::store, at, size);
   // The one in the buffer is overwritten: nobody could have seen it between the two.
@@ -350,26 +361,25 @@ bool engine::atomic_store(void* address, unsigned size, std::uint64_t value) {
     in_order();
     model.settle(l, me.clock);
   }
-  if (me.stores_deferred > me.clock && (l.sharing == nullptr || l.sharing->state->owner == me.core)) {
+  if (me.stores_deferred > me.clock && (l.sharing == nullptr || model.state_of(*l.sharing).owner == me.core)) {
     me.clock = me.stores_deferred;  // this one would be seen at once, and so before those that wait
     in_order();
     model.settle(l, me.clock);
   }
-  if (cache_model::is_private(l, me.core, me.clock)) {
-    spend(me, access_kind::store);
-    return true;
-  }
-  const outcome out = model.request(l, what, me.clock, me.stores_taken, me.last_access);
+  const picoseconds now = me.clock;
   spend(me, access_kind::store);
-  if (out.hit || l.sharing == nullptr) return true;
-  transition& mine = *out.entered;
+  if (cache_model::is_private(l, me.core, now)) return true;
+  if (l.sharing == nullptr && model.touch_first(l, me.core)) return true;
+  const line_use seen = model.use(*l.sharing, what);
+  if (seen.hit()) return true;
+  transition& mine = model.enter(*l.sharing, what, seen, now, schedule.legs(me.core), me.stores_taken, me.last_access);
   mine.size = static_cast<std::uint8_t>(size);
   mine.target = address;
   mine.value = value;
-  me.stores_taken = std::max(me.stores_taken, out.taken);
+  me.stores_taken = std::max(me.stores_taken, mine.when);
   me.stores_deferred = me.stores_taken;
   me.last_deferred = address;
-  remember_store(out.done);
+  remember_store(mine.done);
   return false;
 }
 

@@ -23,7 +23,7 @@ struct sim_thread {
   static constexpr picoseconds never = ~picoseconds{0};
   unsigned core = 0;
   picoseconds clock = 0;
-  picoseconds hidden = 0;               ///< hits as long as this still go on beside the last read-modify-write
+  picoseconds busy_until = 0;           ///< the last read-modify-write ends then; what need not wait goes on meanwhile
   picoseconds stores_taken = 0;         ///< when the last store that is under way takes effect
   picoseconds stores_deferred = 0;      ///< likewise of those whose value is not in memory before
   const void* last_deferred = nullptr;  ///< where to the last of those goes
@@ -50,28 +50,32 @@ class engine {
   }
   /// The first half of it; true if nothing is left to do, otherwise turn() is the second half.
   [[gnu::always_inline]] bool begin_access(std::uint64_t address, unsigned size, access_kind kind) {
-    ++model.counts().accesses;
+    ++model.deeds().accesses;
+    if (kind == access_kind::rmw) finish();
     return hit_again(address, size, kind);
   }
   void turn(std::uint64_t address, unsigned size, access_kind kind);
-  /// The time that a hit takes.
+  /// The time that a hit takes. What follows a read-modify-write goes on before that ends, unless it waits for it.
   void spend(sim_thread& me, access_kind kind) noexcept {
     if (kind == access_kind::rmw) {
-      me.clock += m.rmw;
-      me.hidden = m.rmw_overlap;
+      overlapped(me, m.rmw);
     } else {
-      spend_beside(me, kind == access_kind::load ? m.load : m.store);
+      me.clock += kind == access_kind::load ? m.load : m.store;
     }
   }
-  /// The time that something takes which goes on beside the last read-modify-write.
-  static void spend_beside(sim_thread& me, picoseconds time) noexcept {
-    if (me.hidden != 0) [[unlikely]] {
-      const picoseconds free = std::min(time, me.hidden);
-      me.hidden -= free;
-      time -= free;
-    }
+  /// As long as a read-modify-write or a fence takes, and hits go on beside it.
+  void overlapped(sim_thread& me, picoseconds time) noexcept {
+    me.busy_until = me.clock + time;
+    me.clock = me.busy_until - std::min(time, overlap_);
+    me.passed_until = sim_thread::never;
+  }
+  /// The time that something takes beside which nothing goes on.
+  static void spend_alone(sim_thread& me, picoseconds time) noexcept {
     me.clock += time;
+    me.busy_until += time;  // which is over, or waits as well
   }
+  /// Waits for the last read-modify-write.
+  void finish() noexcept { running->clock = std::max(running->clock, running->busy_until); }
   /// An atomic store; true if the value is to be written now, false if it will be when the line has come.
   bool atomic_store(void* address, unsigned size, std::uint64_t value);
   /// An atomic load; true if *value is set to what the thread itself stores and nobody sees yet.
@@ -167,12 +171,16 @@ class engine {
   /// load of what it wrote reads it back. That hangs on nobody else. False: it is another kind of access.
   bool join(shared_line& l, transition& mine, core_access what);
   void one_line(std::uint64_t address, unsigned size, access_kind kind);
+  /// One that lies on several lines.
+  void in_parts(std::uint64_t address, unsigned size, access_kind kind);
   /// Before a load: sequential consistency at the price of a wait where it could be seen. A load may only overtake its
   /// thread's own stores while nobody else's store to that line is waiting. (In a cycle of store buffering each thread
   /// would then load before the next one has begun to store, and so before itself.)
   void stay_in_order(line& l);
-  /// An access that use() or a line that is not shared, `seen` being nullptr, says is no hit.
-  void miss(line& l, core_access what, const line_use* seen);
+  /// An access that use() says is no hit.
+  void miss(line& l, core_access what, const line_use& seen);
+  /// An access to a line that nobody has touched.
+  void first_touch(core_access what);
   void remember_store(picoseconds done);
   bool forwarded_from_buffer(const void* address, unsigned size, std::uint64_t* value);
   void let_first_go();
@@ -186,6 +194,7 @@ class engine {
   [[noreturn]] void stop();
   const bool by_schedule_;          ///< the order of turns is not that of virtual time alone
   const picoseconds lookahead_;     ///< 0: every access is a turn
+  const picoseconds overlap_;       ///< the machine's, but for serial schedules: they have one clock
   picoseconds unwatched_ = 0;       ///< until when the conductor does not look at what the running thread does
   picoseconds horizon_ = 0;         ///< until when that thread sees ahead
   std::vector<unsigned> runnable_;  ///< of a serial schedule: who else could run

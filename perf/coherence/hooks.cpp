@@ -103,7 +103,7 @@ bool compare(volatile T* p, T& expected, T desired, int order, int failure, bool
     else
       expected = old;
   }
-  if (!done) ++current->model.counts().failed_cas;
+  if (!done) ++current->model.deeds().failed_cas;
   return done;
 }
 

@@ -73,7 +73,7 @@ bool compare_exchange(volatile sixteen* p, sixteen* expected, sixteen v, const v
     return true;
   }
   *expected = old;
-  if (watching) ++current->model.counts().failed_cas;
+  if (watching) ++current->model.deeds().failed_cas;
   return false;
 }
 
@@ -162,7 +162,7 @@ bool contend_compare_exchange_any(std::size_t size, void* p, void* expected, con
     return true;
   }
   std::memcpy(expected, p, size);
-  if (watching) ++current->model.counts().failed_cas;
+  if (watching) ++current->model.deeds().failed_cas;
   return false;
 }
 }

@@ -26,24 +26,24 @@ line_use line_states::work_out_use(const known_state& from, core_access what) {
   const bool load = what.kind() == access_kind::load;
   const bool has_copy = from.views.holders()[core];
   if (load ? !has_copy : from.owner != core) {
-    if (has_copy || from.views.has_asked(core)) return missed(from, what, from);
+    if (has_copy || from.views.has_asked(core)) return missed(from, what, from.number);
     line_state to = from;
     to.views.ask(core);
-    return missed(from, what, intern(to));
+    return missed(from, what, intern(to).number);
   }
   const byte_mask bytes = what.bytes();
   const bool written = load || (from.dirty && from.written.covers(bytes));
-  if (written && from.views.has_used(core, bytes)) return {from, true, has_copy, false, core};
+  if (written && from.views.has_used(core, bytes)) return {from.number, true, has_copy, false, core};
   line_state to = from;
   to.views.use(core, bytes);
   if (!load) {
     to.written |= bytes;
     to.dirty = true;
   }
-  return {intern(to), true, has_copy, false, core};
+  return {intern(to).number, true, has_copy, false, core};
 }
 
-line_use line_states::missed(const known_state& from, core_access what, const known_state& to) const {
+line_use line_states::missed(const known_state& from, core_access what, std::uint32_t to) const {
   const unsigned core = what.core();
   const bool load = what.kind() == access_kind::load;
   const bool has_copy = from.views.holders()[core];
@@ -77,7 +77,7 @@ line_change line_states::work_out(const known_state& from, core_access what, con
   const bool had_copy = to.views.holders()[core];
   const auto others = static_cast<unsigned>(to.views.holders().count() - had_copy);
   const bool wanted = (!had_copy && to.views.are_news(core, bytes)) || (!load && to.views.used_by_others(core, bytes));
-  if (load && had_copy) return {intern(to), false, false, false, sharing::none, 0};
+  if (load && had_copy) return {intern(to).number, false, false, false, sharing::none, 0};
   sharing because = sharing::none;
   if (others != 0 && (wanted || !to.views.others_are_vague(core)) && to.views.has_had_copy(core))
     because = wanted ? sharing::with_true : sharing::with_false;
@@ -100,7 +100,8 @@ line_change line_states::work_out(const known_state& from, core_access what, con
     to.dirty = true;
     to.written = bytes;
   }
-  return {intern(to), others != 0 && !had_copy, others != 0 && had_copy, written_back, because, load ? 0 : others};
+  return {intern(to).number, others != 0 && !had_copy, others != 0 && had_copy, written_back,
+          because,           load ? 0 : others};
 }
 
 void line_states::forget_unmarked(std::size_t spare) {

@@ -55,7 +55,7 @@ using known_state = shared_values<line_state>::known;
 /// to say below it.
 class of_state {
  public:
-  explicit of_state(std::uint64_t word) noexcept : word_(word) {}
+  explicit constexpr of_state(std::uint64_t word) noexcept : word_(word) {}
   /// The number of the state that the line is in then.
   [[nodiscard]] std::uint32_t to() const noexcept { return static_cast<std::uint32_t>(word_ >> 32); }
   [[nodiscard]] std::uint64_t word() const noexcept { return word_; }
@@ -67,7 +67,7 @@ class of_state {
     unsigned at = 0;
     for (const bool one : bits) word_ |= std::uint64_t{one} << at++;
   }
-  [[nodiscard]] std::uint64_t bit(unsigned which) const noexcept { return word_ >> which & 1; }
+  [[nodiscard]] constexpr std::uint64_t bit(unsigned which) const noexcept { return word_ >> which & 1; }
   [[nodiscard]] unsigned number() const noexcept { return static_cast<unsigned>(word_ >> 8 & 0xff); }
 
  private:
@@ -78,8 +78,8 @@ class of_state {
 class line_use : public of_state {
  public:
   using of_state::of_state;
-  line_use(const known_state& to, bool hit, bool has_copy, bool served, unsigned other) noexcept
-      : of_state(to.number, other, {hit, has_copy, served}) {}
+  line_use(std::uint32_t to, bool hit, bool has_copy, bool served, unsigned other) noexcept
+      : of_state(to, other, {hit, has_copy, served}) {}
   /// The core has of the line what it takes, and uses it.
   [[nodiscard]] bool hit() const noexcept { return bit(0) != 0; }
   /// It has a copy at least.
@@ -95,17 +95,27 @@ class line_change : public of_state {
  public:
   using of_state::of_state;
   enum class sharing : std::uint8_t { none, with_true, with_false };
-  line_change(const known_state& to, bool transferred, bool upgraded, bool written_back, sharing because,
+  line_change(std::uint32_t to, bool transferred, bool upgraded, bool written_back, sharing because,
               unsigned invalidated) noexcept
-      : of_state(to.number, invalidated,
+      : of_state(to, invalidated,
                  {transferred, upgraded, written_back, because == sharing::with_true, because == sharing::with_false}) {
   }
-  [[nodiscard]] std::uint64_t transferred() const noexcept { return bit(0); }   ///< the data came from another core
-  [[nodiscard]] std::uint64_t upgraded() const noexcept { return bit(1); }      ///< it had a copy and became the owner
-  [[nodiscard]] std::uint64_t written_back() const noexcept { return bit(2); }  ///< MESI: memory got what was written
-  [[nodiscard]] std::uint64_t true_sharing() const noexcept { return bit(3); }
-  [[nodiscard]] std::uint64_t false_sharing() const noexcept { return bit(4); }
+  [[nodiscard]] constexpr std::uint64_t transferred() const noexcept {
+    return bit(0);
+  }  ///< the data came from another core
+  [[nodiscard]] constexpr std::uint64_t upgraded() const noexcept {
+    return bit(1);
+  }  ///< it had a copy and became the owner
+  [[nodiscard]] constexpr std::uint64_t written_back() const noexcept {
+    return bit(2);
+  }  ///< MESI: memory got what was written
+  [[nodiscard]] constexpr std::uint64_t true_sharing() const noexcept { return bit(3); }
+  [[nodiscard]] constexpr std::uint64_t false_sharing() const noexcept { return bit(4); }
   [[nodiscard]] std::uint64_t invalidated() const noexcept { return number(); }  ///< copies that other cores lost
+  static constexpr unsigned kinds = 32;
+  /// All of these but the copies, as a number below `kinds`.
+  [[nodiscard]] unsigned kind() const noexcept { return static_cast<unsigned>(word()) % kinds; }
+  static constexpr line_change of_kind(unsigned kind) noexcept { return line_change(kind); }
 };
 
 /// All states that lines have been in.
@@ -119,20 +129,20 @@ class line_states {
   /// A second core comes to a line that `first` alone has touched.
   const known_state& of_second_user(unsigned first);
   [[nodiscard]] const known_state& at(std::uint32_t number) const noexcept { return states_.at(number); }
-  /// An access in one part is to be made.
-  line_use use(const known_state& from, core_access what) {
+  /// An access in one part is to be made of a line in the state with a number.
+  line_use use(std::uint32_t from, core_access what) {
     const std::uint64_t question = question_of(from, what, about::use);
     if (const std::uint64_t* const known = answers_.find(question)) return line_use(*known);
-    const line_use fresh = work_out_use(from, what);
+    const line_use fresh = work_out_use(at(from), what);
     answers_.remember(question, fresh.word());
     return fresh;
   }
   /// Its core gets the line. `bytes`: of an access that is not in one part.
-  line_change granted(const known_state& from, core_access what, const byte_mask& bytes) {
-    if (!what.in_one_part()) return work_out(from, what, bytes);
+  line_change granted(std::uint32_t from, core_access what, const byte_mask& bytes) {
+    if (!what.in_one_part()) return work_out(at(from), what, bytes);
     const std::uint64_t question = question_of(from, what, about::granted);
     if (const std::uint64_t* const known = answers_.find(question)) return line_change(*known);
-    const line_change fresh = work_out(from, what, what.bytes());
+    const line_change fresh = work_out(at(from), what, what.bytes());
     answers_.remember(question, fresh.word());
     return fresh;
   }
@@ -140,7 +150,7 @@ class line_states {
   /// As of shared_values.
   [[nodiscard]] bool crowded() const noexcept { return states_.crowded(); }
   void clear_marks() noexcept { states_.clear_marks(); }
-  void mark(const known_state& one) noexcept { states_.mark(one); }
+  void mark(std::uint32_t number) noexcept { states_.mark(number); }
   void forget_unmarked(std::size_t spare);
 
   [[nodiscard]] std::size_t size() const noexcept { return states_.size(); }
@@ -148,13 +158,13 @@ class line_states {
 
  private:
   enum class about : std::uint8_t { use, granted };
-  static std::uint64_t question_of(const known_state& from, core_access what, about which) noexcept {
-    return std::uint64_t{from.number} << 32 | what.word() | static_cast<std::uint64_t>(which);
+  static std::uint64_t question_of(std::uint32_t from, core_access what, about which) noexcept {
+    return std::uint64_t{from} << 32 | what.word() | static_cast<std::uint64_t>(which);
   }
   line_use work_out_use(const known_state& from, core_access what);
   line_change work_out(const known_state& from, core_access what, const byte_mask& bytes);
   /// A miss on a line on which nothing is under way.
-  [[nodiscard]] line_use missed(const known_state& from, core_access what, const known_state& to) const;
+  [[nodiscard]] line_use missed(const known_state& from, core_access what, std::uint32_t to) const;
 
   const machine& machine_;
   const unsigned cores_;

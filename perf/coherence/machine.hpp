@@ -23,6 +23,17 @@ struct legs {
   picoseconds acknowledge = 0;
 };
 
+/// How much longer or shorter than a machine says the legs of one transaction take. Threads that fight for a line would
+/// otherwise fall into step, and one of them could lose every race.
+struct legs_variation {
+  std::uint8_t late = 0;
+  std::uint8_t busy = 128;
+  /// Up to a quarter longer; never shorter, since others rely on it.
+  [[nodiscard]] picoseconds request(picoseconds leg) const noexcept { return leg + (leg * late >> 10); }
+  /// From half to one and a half times as long.
+  [[nodiscard]] picoseconds acknowledge(picoseconds leg) const noexcept { return leg - leg / 2 + (leg * busy >> 8); }
+};
+
 /// Who serves a line that one core has written and others read.
 ///   mesi   the first reader's transaction writes it back too; from then on the nearest copy serves a reader
 ///   moesi  nothing is written back: the core that wrote it stays its owner and serves every reader
@@ -47,7 +58,7 @@ struct machine {
   picoseconds load = 0;          ///< hit, as far as out-of-order execution does not hide it
   picoseconds store = 0;         ///< into the store buffer
   picoseconds rmw = 0;           ///< atomic read-modify-write on a line that is owned
-  picoseconds rmw_overlap = 0;   ///< hits after one, as long as this, that go on while it executes and cost nothing
+  picoseconds rmw_overlap = 0;   ///< so long before one ends its thread goes on, unless it waits for that
   picoseconds fence = 0;         ///< sequentially consistent fence, the store buffer being empty
   picoseconds pause = 0;         ///< one relax()
   picoseconds memory = 0;        ///< first touch of a line

@@ -67,7 +67,7 @@ line& cache_model::find(std::uint64_t address) {
 }
 
 void cache_model::share(line& l) {
-  l.sharing = std::make_unique<shared_line>(states_.of_second_user(l.first), uses_.none());
+  l.sharing = std::make_unique<shared_line>(states_.of_second_user(l.first).number, uses_.none());
 }
 
 void cache_model::tidy() {
@@ -75,19 +75,14 @@ void cache_model::tidy() {
   uses_.clear_marks();
   for (const auto& one : all_)
     if (one.sharing != nullptr) {
-      states_.mark(*one.sharing->state);
-      uses_.mark(*one.sharing->noted);
+      states_.mark(one.sharing->state);
+      uses_.mark(one.sharing->noted);
     }
   // So many may come again that looking through all lines is spread over enough of them, and they over enough lines.
   const std::size_t spare = all_.size() / 16;
   states_.forget_unmarked(spare);
   uses_.forget_unmarked(spare);
   idle_.forget_all();
-}
-
-transition& cache_model::fresh_transition() {
-  if (free_ == nullptr) return transitions_.emplace_back();
-  return *std::exchange(free_, free_->next);
 }
 
 inline void cache_model::put_down_to_site(shared_line& l, const transition& t, bool true_sharing) {
@@ -109,11 +104,11 @@ inline void cache_model::put_down_to_site(shared_line& l, const transition& t, b
 inline void cache_model::apply(shared_line& l, const transition& t) {
   l.first_alone = false;
   if (t.size != 0) write_value(t.target, t.size, t.value);
-  const line_change change = states_.granted(*l.state, t.what, t.joined);
-  l.state = &states_.at(change.to());
+  const line_change change = states_.granted(l.state, t.what, t.joined);
+  l.state = change.to();
   l.last_hit = {};
   if (!counting_) return;
-  counts_.add(change);
+  changes_.add(change);
   l.counts.add(change);
   if (change.true_sharing() != 0 || change.false_sharing() != 0) put_down_to_site(l, t, change.true_sharing() != 0);
 }
@@ -126,75 +121,19 @@ void cache_model::settle_due(shared_line& l, picoseconds now) {
   }
 }
 
-outcome cache_model::miss(shared_line& l, core_access what, const line_use& use, picoseconds now,
-                          picoseconds not_before, const void* site) {
-  note(l, what);
-  l.state = &states_.at(use.to());
-  l.last_hit = {};
-  const transition_list& before = l.under_way;
-  const std::uint16_t writer = before.last_writer();
-  // Whoever is served before this request has the line when its turn comes; on MOESI who wrote it serves readers.
-  unsigned other = use.other();
-  if (writer != line_state::nobody && what.kind() == access_kind::load &&
-      machine_.protocol == coherence_protocol::moesi)
-    other = writer;
-  else if (!before.empty() && !use.served())
-    other = before.back().what.core();
-  // A copy that is still there when the turn comes spares the data.
-  const bool keeps_copy = use.has_copy() && (writer == line_state::nobody ||
-                                             std::none_of(before.begin(), before.end(), [&](const transition& t) {
-                                               return t.what.core() != what.core() && t.writes();
-                                             }));
-  const legs& way = between(what.core(), other);
-  transition& t = fresh_transition();
-  t.when = std::max(std::max(now + way.request, l.busy) + way.probe, not_before);
-  t.done = t.when + (keeps_copy ? 0 : way.data);
-  t.what = what;
-  t.size = 0;
-  t.site = site;
-  t.next = nullptr;
-  l.busy = t.done + way.acknowledge;
-  l.under_way.append(t);
-  if (states_.crowded() || uses_.crowded()) tidy();
-  return {false, t.when, t.done, &t};
-}
-
-outcome cache_model::miss(line& l, core_access what, picoseconds now, picoseconds not_before, const void* site) {
-  if (l.first == line::nobody) {
-    l.first = static_cast<std::uint16_t>(what.core());
-    return {false, now, now + machine_.memory, nullptr};
-  }
-  if (l.first == what.core()) return {true, now, now, nullptr};
-  share(l);
-  return miss(*l.sharing, what, use(*l.sharing, what), now, not_before, site);
-}
-
-outcome cache_model::request(line& l, core_access what, picoseconds now, picoseconds not_before, const void* site) {
-  if (l.sharing == nullptr) return miss(l, what, now, not_before, site);
-  const line_use seen = use(*l.sharing, what);
-  if (seen.hit()) return {true, now, now, nullptr};
-  return miss(*l.sharing, what, seen, now, not_before, site);
-}
-
-transition* cache_model::own(line& l, unsigned core) {
-  if (l.sharing == nullptr) return nullptr;
-  for (auto& t : l.sharing->under_way)
-    if (t.what.core() == core) return &t;
-  return nullptr;
-}
-
 void cache_model::settle_all(picoseconds now) {
   for (auto& one : all_) settle(one, now);
 }
 
 void cache_model::reset_counts() {
-  counts_ = {};
+  deeds_ = {};
+  changes_ = {};
   counting_ = true;
   idle_.forget_all();  // some of it was not noted before, and so seemed to change nothing
   for (auto& one : all_) {
     if (one.sharing == nullptr) continue;
     one.sharing->counts = {};
-    one.sharing->noted = &uses_.none();
+    one.sharing->noted = uses_.none();
     one.sharing->last_hit = {};
     one.sharing->sites.clear();
   }

@@ -3,6 +3,7 @@
 // was true or false. Pure: it knows addresses and times, no thread and no scheduler.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -13,72 +14,12 @@
 
 #include "answers.hpp"
 #include "core_views.hpp"
+#include "line_counts.hpp"
 #include "line_states.hpp"
 #include "line_uses.hpp"
 #include "machine.hpp"
 
 namespace contend::coherence {
-
-/// What was counted of one line.
-struct line_counts {
-  std::uint64_t line_transfers = 0;  ///< a core got a line's data from another core
-  std::uint64_t invalidations = 0;   ///< copies that other cores lost
-  std::uint64_t upgrades = 0;        ///< a core that had a copy became the owner: no data travelled
-  std::uint64_t write_backs = 0;     ///< MESI: a line that had been written was read by another core
-  std::uint64_t true_sharing = 0;    ///< misses and upgrades on bytes that another core wrote, or reads
-  std::uint64_t false_sharing = 0;   ///< the others: another part of the line was used by somebody else
-
-  void add(const line_change& change) noexcept {
-    line_transfers += change.transferred();
-    invalidations += change.invalidated();
-    upgrades += change.upgraded();
-    write_backs += change.written_back();
-    true_sharing += change.true_sharing();
-    false_sharing += change.false_sharing();
-  }
-};
-
-/// As lines keep them, there being many: two to a word, none beyond 2^31.
-class small_line_counts {
- public:
-  void add(const line_change& change) noexcept {
-    transfers_ += change.transferred() | change.invalidated() << 32;
-    upgrades_ += change.upgraded() | change.written_back() << 32;
-    sharing_ += change.true_sharing() | change.false_sharing() << 32;
-    if (((transfers_ | upgrades_ | sharing_) & (stop | stop << 32)) != 0) [[unlikely]]
-      for (std::uint64_t* both : {&transfers_, &upgrades_, &sharing_}) {
-        if ((*both & stop) != 0) *both = (*both & ~low) | stop;
-        if ((*both & stop << 32) != 0) *both = (*both & low) | stop << 32;
-      }
-  }
-  [[nodiscard]] line_counts all() const noexcept {
-    return {transfers_ & low, transfers_ >> 32, upgrades_ & low, upgrades_ >> 32, sharing_ & low, sharing_ >> 32};
-  }
-
- private:
-  static constexpr std::uint64_t low = 0xffffffff;
-  static constexpr std::uint64_t stop = 0x80000000;
-  std::uint64_t transfers_ = 0;  // and invalidations above
-  std::uint64_t upgrades_ = 0;   // and write-backs
-  std::uint64_t sharing_ = 0;    // true, and false
-};
-
-/// Of all lines, over all cores.
-struct event_counts : line_counts {
-  std::uint64_t accesses = 0;
-  std::uint64_t failed_cas = 0;
-  std::uint64_t spins = 0;
-  std::uint64_t parks = 0;
-};
-
-/// What one place of the program had to wait for on a line.
-struct site_counts {
-  const void* from = nullptr;  ///< return address of its hook; nullptr: all places beyond the first max_sites
-  access_kind kind = access_kind::load;
-  std::uint64_t true_sharing = 0;
-  std::uint64_t false_sharing = 0;
-};
-inline constexpr std::size_t max_sites = 64;
 
 /// A change of a line that its directory has decided and that takes effect at `when`.
 struct transition {
@@ -151,17 +92,17 @@ class transition_list {
 
 /// A line that more than one core has touched.
 struct shared_line {
-  const known_state* state;  ///< of the model's table
-  picoseconds busy = 0;      ///< until when the directory serves somebody
+  std::uint32_t state;   ///< its number in the model's table
+  picoseconds busy = 0;  ///< until when the directory serves somebody
   transition_list under_way;
   core_access last_hit;     ///< unless something has happened to the line since: the same once more changes nothing
   bool first_alone = true;  ///< no request of a second core has taken effect yet
   // Since counting began, for the report alone; nothing that is simulated depends on it:
   small_line_counts counts;
-  const known_uses* noted;
+  std::uint32_t noted;             ///< likewise
   std::vector<site_counts> sites;  ///< in the order of their first miss
 
-  shared_line(const known_state& begin, const known_uses& none) : state(&begin), noted(&none) {}
+  shared_line(std::uint32_t begin, std::uint32_t none) : state(begin), noted(none) {}
 };
 
 /// A line that has been touched. Most are by one core alone and stay this small.
@@ -171,14 +112,6 @@ struct line {
   std::uint32_t order = 0;               ///< in which lines were first touched: the same in every run
   std::uint16_t first = nobody;          ///< the core that touched it first
   std::unique_ptr<shared_line> sharing;  ///< once a second core has touched it
-};
-
-/// What an access came to.
-struct outcome {
-  bool hit = true;
-  picoseconds taken = 0;          ///< when the change of state takes effect
-  picoseconds done = 0;           ///< when the core has the line
-  transition* entered = nullptr;  ///< at the directory; none of a hit or of a line's first touch
 };
 
 /// The lines of a machine's memory.
@@ -222,9 +155,10 @@ class cache_model {
   }
   /// True if a core has of a shared line, on which nothing is due, what it takes, and no other core's request could
   /// find out in which order it and the access came: the access would be a hit that leaves the line's state as it is.
-  [[nodiscard]] static bool hits_unseen(const shared_line& l, core_access what) noexcept {
-    return what.kind() == access_kind::load ? l.state->views.holders()[what.core()]
-                                            : l.state->owner == what.core() && l.state->dirty;
+  [[nodiscard]] bool hits_unseen(const shared_line& l, core_access what) const noexcept {
+    const line_state& state = state_of(l);
+    return what.kind() == access_kind::load ? state.views.holders()[what.core()]
+                                            : state.owner == what.core() && state.dirty;
   }
 
   /// Brings the line to `now`: what was under way and is due has happened.
@@ -233,38 +167,53 @@ class cache_model {
   }
 
   /// An access in one part to a shared line, which is settled. If its core has of the line what it takes, it is made;
-  /// otherwise it is for miss().
+  /// otherwise it is for enter().
   line_use use(shared_line& l, core_access what) {
-    if (l.last_hit == what) return {*l.state, true, true, false, 0};
-    const line_use out = states_.use(*l.state, what);
+    if (l.last_hit == what) return {l.state, true, true, false, 0};
+    const line_use out = states_.use(l.state, what);
     if (!out.hit()) return out;
-    const known_uses* const before = l.noted;
+    const std::uint32_t before = l.noted;
     note(l, what);
-    if (out.to() == l.state->number && l.noted == before) idle_.remember(question_of(l, what), before->number);
-    l.state = &states_.at(out.to());
+    if (out.to() == l.state && l.noted == before) idle_.remember(question_of(l, what), before);
+    l.state = out.to();
     l.last_hit = what;
     return out;
   }
+  /// A core comes to a line that no other one has touched, or one alone, which then is shared. True: it is the first.
+  bool touch_first(line& l, unsigned core) {
+    if (l.first == line::nobody) {
+      l.first = static_cast<std::uint16_t>(core);
+      return true;
+    }
+    share(l);
+    return false;
+  }
   /// Its core wants the line at `now`, is told by use() that it does not have of it what it takes, and enters a request
-  /// at the directory; the outcome says when it is done. Until then nobody else's request takes effect.
+  /// at the directory; what is returned says when it is done. Until then nobody else's request takes effect.
   /// `not_before`: the earliest time at which it may take effect (stores of a core become visible in their order).
   /// `site`: the place in the program that a miss is put down to.
-  outcome miss(shared_line& l, core_access what, const line_use& use, picoseconds now, picoseconds not_before = 0,
-               const void* site = nullptr);
-  /// The same of a line that nobody or one core has touched: its first touch, a hit, or a miss that makes it shared.
-  outcome miss(line& l, core_access what, picoseconds now, picoseconds not_before = 0, const void* site = nullptr);
-  /// All of these in one: an access to a line that is settled. A hit is done at once.
-  outcome request(line& l, core_access what, picoseconds now, picoseconds not_before = 0, const void* site = nullptr);
+  transition& enter(shared_line& l, core_access what, const line_use& use, picoseconds now, legs_variation varied,
+                    picoseconds not_before, const void* site);
   /// What `core` has under way on the line, or nullptr.
-  static transition* own(line& l, unsigned core);
+  static transition* own(line& l, unsigned core) {
+    if (l.sharing != nullptr)
+      for (transition& t : l.sharing->under_way)
+        if (t.what.core() == core) return &t;
+    return nullptr;
+  }
   /// Notes which bytes an access in one part touches; the others do so themselves.
   void note(shared_line& l, core_access what) {
-    if (counting_) l.noted = &uses_.after(*l.noted, what);
+    if (counting_) l.noted = uses_.after(l.noted, what);
   }
 
+  [[nodiscard]] const line_state& state_of(const shared_line& l) const noexcept { return states_.at(l.state); }
+  /// Which bytes of it were used since counting began.
+  [[nodiscard]] const core_uses& noted_of(const shared_line& l) const noexcept { return uses_.at(l.noted); }
   /// The states of its shared lines.
   [[nodiscard]] line_states& states() noexcept { return states_; }
-  [[nodiscard]] event_counts& counts() noexcept { return counts_; }
+  /// What threads do; whoever does it counts it here.
+  [[nodiscard]] deed_counts& deeds() noexcept { return deeds_; }
+  [[nodiscard]] event_counts counts() const noexcept { return {changes_.all(), deeds_}; }
   /// All lines are brought to `now`: what was counted by then is what happened by then, whoever looked at which line.
   void settle_all(picoseconds now);
   /// Counting starts again from zero, for all lines. What is due is counted afterwards: settle_all() before.
@@ -280,18 +229,21 @@ class cache_model {
  private:
   void settle_due(shared_line& l, picoseconds now);
   void apply(shared_line& l, const transition& t);
-  transition& fresh_transition();
+  transition& fresh_transition() {
+    if (free_ == nullptr) return transitions_.emplace_back();
+    return *std::exchange(free_, free_->next);
+  }
   static void put_down_to_site(shared_line& l, const transition& t, bool true_sharing);
   [[nodiscard]] const legs& between(unsigned a, unsigned b) const noexcept {
     return *legs_[ways_[std::size_t{a} * cores_ + b]];
   }
   void share(line& l);
   static std::uint64_t question_of(const shared_line& l, core_access what) noexcept {
-    return std::uint64_t{l.state->number} << 32 | what.word();
+    return std::uint64_t{l.state} << 32 | what.word();
   }
   [[nodiscard]] bool changes_nothing(const shared_line& l, core_access what) const noexcept {
     const std::uint64_t* const known = idle_.find(question_of(l, what));
-    return known != nullptr && *known == l.noted->number;
+    return known != nullptr && *known == l.noted;
   }
   /// Forgets what no line refers to any more.
   void tidy();
@@ -301,7 +253,8 @@ class cache_model {
   unsigned cores_;
   unsigned shift_;
   unsigned offset_mask_;
-  event_counts counts_;
+  deed_counts deeds_;
+  change_counts changes_;
   bool counting_ = true;
   std::vector<std::uint32_t> table_;  // open addressing, a power of two; order + 1, or 0
   std::deque<line> all_;
@@ -313,5 +266,38 @@ class cache_model {
   std::deque<transition> transitions_;
   transition* free_ = nullptr;
 };
+
+inline transition& cache_model::enter(shared_line& l, core_access what, const line_use& use, picoseconds now,
+                                      legs_variation varied, picoseconds not_before, const void* site) {
+  note(l, what);
+  l.state = use.to();
+  l.last_hit = {};
+  const transition_list& before = l.under_way;
+  const std::uint16_t writer = before.last_writer();
+  // Whoever is served before this request has the line when its turn comes; on MOESI who wrote it serves readers.
+  unsigned other = use.other();
+  if (writer != line_state::nobody && what.kind() == access_kind::load &&
+      machine_.protocol == coherence_protocol::moesi)
+    other = writer;
+  else if (!before.empty() && !use.served())
+    other = before.back().what.core();
+  // A copy that is still there when the turn comes spares the data.
+  const bool keeps_copy = use.has_copy() && (writer == line_state::nobody ||
+                                             std::none_of(before.begin(), before.end(), [&](const transition& t) {
+                                               return t.what.core() != what.core() && t.writes();
+                                             }));
+  const legs& way = between(what.core(), other);
+  transition& t = fresh_transition();
+  t.when = std::max(std::max(now + varied.request(way.request), l.busy) + way.probe, not_before);
+  t.done = t.when + (keeps_copy ? 0 : way.data);
+  t.what = what;
+  t.size = 0;
+  t.site = site;
+  t.next = nullptr;
+  l.busy = t.done + varied.acknowledge(way.acknowledge);
+  l.under_way.append(t);
+  if (states_.crowded() || uses_.crowded()) tidy();
+  return t;
+}
 
 }  // namespace contend::coherence

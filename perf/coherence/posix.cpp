@@ -53,7 +53,7 @@ CONTEND_REAL(pthread_exit)
 /// simulated(), and the call's own time.
 bool called(const void* from) noexcept {
   if (!simulated(from)) return false;
-  current->running->clock += current->m.libc_call;
+  engine::spend_alone(*current->running, current->m.libc_call);
   return true;
 }
 

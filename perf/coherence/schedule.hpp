@@ -73,11 +73,16 @@ class scheduler {
   [[nodiscard]] schedule_kind kind() const noexcept { return kind_; }
   /// Whether one thread runs at a time and this class says which.
   [[nodiscard]] bool serial() const noexcept { return kind_ == schedule_kind::random || kind_ == schedule_kind::pct; }
-  /// varied: busy work, a pause or a request that takes `time` takes up to an eighth more or less (Alameldeen and Wood
-  /// 2003, Variability in Architectural Simulations of Multi-threaded Workloads, section 5: small random delays of
-  /// misses).
+  /// varied: busy work or a pause that takes `time` takes up to an eighth more or less (Alameldeen and Wood 2003,
+  /// Variability in Architectural Simulations of Multi-threaded Workloads, section 5: small random delays).
   picoseconds varied(unsigned thread, picoseconds time) noexcept {
     return kind_ == schedule_kind::varied ? time - time / 8 + (time * (of_thread_[thread].next() >> 56) >> 10) : time;
+  }
+  /// varied: how much longer or shorter the legs of a transaction are that it asks for.
+  legs_variation legs(unsigned thread) noexcept {
+    if (kind_ != schedule_kind::varied) return {};
+    const std::uint64_t drawn = of_thread_[thread].next();
+    return {static_cast<std::uint8_t>(drawn >> 56), static_cast<std::uint8_t>(drawn >> 48)};
   }
   /// jitter: by how much an access is delayed.
   picoseconds delay(unsigned thread) noexcept;

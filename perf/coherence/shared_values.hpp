@@ -56,7 +56,7 @@ class shared_values {
     for (const auto& one : all_)
       if (one) one->in_use = false;
   }
-  void mark(const known& one) noexcept { all_[one.number]->in_use = true; }
+  void mark(std::uint32_t number) noexcept { all_[number]->in_use = true; }
   /// Then as many as `spare` may come before it is crowded again.
   void forget_unmarked(std::size_t spare) {
     for (auto& one : all_)

@@ -130,7 +130,9 @@ void simulation::run(const std::function<void(unsigned)>& body, const std::funct
 }
 
 bool simulating() noexcept { return current != nullptr && current->running != nullptr; }
-picoseconds now() noexcept { return simulating() ? current->running->clock : 0; }
+picoseconds now() noexcept {
+  return simulating() ? std::max(current->running->clock, current->running->busy_until) : 0;
+}
 unsigned current_core() noexcept { return simulating() ? current->running->core : 0; }
 
 namespace {
@@ -142,7 +144,7 @@ constexpr unsigned pauses_per_turn = 32;
 bool pass_time(picoseconds time) noexcept {
   sim_thread& me = *current->running;
   me.passed = me.clock == me.passed_until ? me.passed + 1 : 0;
-  engine::spend_beside(me, current->schedule.varied(me.core, time));
+  me.clock += current->schedule.varied(me.core, time);
   me.passed_until = me.clock;
   return me.passed % pauses_per_turn != 0;
 }
@@ -155,6 +157,12 @@ void pass(picoseconds time) noexcept {
   const bool again = pass_time(time);
   if (current->schedule.serial() && current->running->clock <= current->give_up) return;
   current->time_passed(again);
+}
+
+void pass_alone(picoseconds time) noexcept {
+  if (!simulating()) return;
+  current->finish();
+  pass(time);
 }
 
 void sleep_until(picoseconds when) noexcept {
@@ -175,8 +183,8 @@ void sleep_until(picoseconds when) noexcept {
 void relax() noexcept {
   if (!simulating()) return;
   const apart here;
-  ++current->model.counts().spins;
-  current->running->hidden = 0;
+  ++current->model.deeds().spins;
+  current->finish();
   const bool again = pass_time(current->m.pause);
   current->spun();
   current->time_passed(again);
@@ -185,6 +193,7 @@ void relax() noexcept {
 void yield() noexcept {
   if (!simulating()) return;
   const apart here;
+  current->drain();
   current->running->clock += current->m.system_call;
   current->spun();
   current->in_order();
@@ -195,8 +204,7 @@ void fence() noexcept {
   const apart here;
   if (current->weak) current->weak->fence(current->running->core, std::memory_order_seq_cst);
   current->drain();
-  current->running->clock += current->m.fence;
-  current->running->hidden = std::min(current->m.fence, current->m.rmw_overlap);
+  current->overlapped(*current->running, current->m.fence);
 }
 
 bool park(const void* word, std::uint32_t expected, picoseconds deadline) noexcept {
@@ -217,7 +225,7 @@ wait_end park_until(const void* word, std::uint32_t expected, picoseconds deadli
     return wait_end::changed;
   }
   if (deadline != 0 && deadline <= me.clock) return wait_end::timed_out;
-  ++e.model.counts().parks;
+  ++e.model.deeds().parks;
   me.clock += e.m.block;
   me.parked_on = word;
   me.parked_bits = bits;

@@ -55,8 +55,10 @@ class simulation {
 [[nodiscard]] bool simulating() noexcept;
 /// The core of the calling thread.
 [[nodiscard]] unsigned current_core() noexcept;
-/// Lets virtual time pass: busy work.
+/// Lets virtual time pass: busy work, which goes on beside a read-modify-write.
 void pass(picoseconds time) noexcept;
+/// Likewise a call that waits for it.
+void pass_alone(picoseconds time) noexcept;
 /// Sleeps until a time.
 void sleep_until(picoseconds when) noexcept;
 /// One turn of a spin loop.

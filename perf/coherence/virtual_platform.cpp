@@ -25,7 +25,7 @@ void contend_virtual_fence_all() noexcept {
   if (!contend::coherence::simulating()) return;
   contend::coherence::fence();
   if (auto& weak = contend::coherence::current->weak) weak->fence_all(contend::coherence::current_core());
-  contend::coherence::pass(contend::coherence::current->m.system_call + contend::coherence::current->m.wake);
+  contend::coherence::pass_alone(contend::coherence::current->m.system_call + contend::coherence::current->m.wake);
 }
 
 // The deadline is one of the steady clock, which does not begin at virtual time 0.

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "model_request.hpp"
 #include "perf/coherence/attribution_names.hpp"
 #include "perf/coherence/heap.hpp"
 #include "perf/coherence/layout_index.hpp"
@@ -191,7 +192,7 @@ TEST(attribution, after_stop_counting_a_line_keeps_what_was_noted) {
   line& l = model.find(0x1000);
   picoseconds now = 0;
   const auto ask = [&](unsigned core, unsigned offset, const void* site) {
-    const auto out = model.request(l, {core, access_kind::store, offset, 8}, now += 1'000'000, 0, site);
+    const auto out = request(model, l, {core, access_kind::store, offset, 8}, now += 1'000'000, 0, site);
     model.settle(l, out.done);
   };
   const auto hand_over = [&](const void* site) {
@@ -210,9 +211,9 @@ TEST(attribution, after_stop_counting_a_line_keeps_what_was_noted) {
   EXPECT_EQ(l.sharing->sites[0].false_sharing, 2U);
   EXPECT_EQ(l.sharing->counts.all().line_transfers, 2U);
   EXPECT_EQ(model.counts().line_transfers, 2U);
-  EXPECT_EQ(ranges(l.sharing->noted->of(1).wrote), (bytes{{8, 16}}));
+  EXPECT_EQ(ranges(model.noted_of(*l.sharing).of(1).wrote), (bytes{{8, 16}}));
   model.reset_counts();
-  EXPECT_TRUE(ranges(l.sharing->noted->of(1).wrote).empty());
+  EXPECT_TRUE(ranges(model.noted_of(*l.sharing).of(1).wrote).empty());
   hand_over(&third);
   EXPECT_EQ(l.sharing->counts.all().false_sharing, 2U) << "and counts again";
 }
@@ -223,15 +224,15 @@ TEST(attribution, what_was_used_while_nothing_was_counted_is_noted_when_counting
   line& l = model.find(0x1000);
   const core_access what(1, access_kind::store, 0, 8);
   model.stop_counting();
-  model.request(l, {0, access_kind::store, 0, 8}, 0);
-  const picoseconds now = model.request(l, what, 1'000'000).done;
+  request(model, l, {0, access_kind::store, 0, 8}, 0);
+  const picoseconds now = request(model, l, what, 1'000'000).done;
   model.settle(l, now);
-  EXPECT_TRUE(model.request(l, what, now).hit);
+  EXPECT_TRUE(request(model, l, what, now).hit);
   EXPECT_TRUE(model.hits_again(l, what, now));
   model.reset_counts();
   EXPECT_FALSE(model.hits_again(l, what, now)) << "nobody has noted it";
-  EXPECT_TRUE(model.request(l, what, now).hit);
-  EXPECT_EQ(ranges(l.sharing->noted->of(1).wrote), (bytes{{0, 8}}));
+  EXPECT_TRUE(request(model, l, what, now).hit);
+  EXPECT_EQ(ranges(model.noted_of(*l.sharing).of(1).wrote), (bytes{{0, 8}}));
   EXPECT_TRUE(model.hits_again(l, what, now));
 }
 
@@ -242,7 +243,7 @@ TEST(attribution, places_beyond_so_many_are_told_together) {
   static char places[2 * max_sites];
   picoseconds now = 0;
   for (unsigned i = 0; i < 2 * max_sites; ++i) {
-    const auto out = model.request(l, {i % 2, access_kind::rmw, 0, 8}, now += 1'000'000, 0, &places[i]);
+    const auto out = request(model, l, {i % 2, access_kind::rmw, 0, 8}, now += 1'000'000, 0, &places[i]);
     model.settle(l, out.done);
   }
   ASSERT_EQ(l.sharing->sites.size(), max_sites + 1);

@@ -36,24 +36,24 @@ TEST_P(line_states_of, many_lines_are_those_of_a_fresh_table_each_time) {
         EXPECT_EQ(got.word() & 0xffffffff, expected.word() & 0xffffffff) << "all else that is said of it";
         state = &known.at(got.to());
       };
-      const line_use use = known.use(*state, what);
+      const line_use use = known.use(state->number, what);
       ASSERT_EQ(use.hit(), kind == access_kind::load ? holder : before.owner == core);
       ASSERT_EQ(use.has_copy(), holder);
-      ASSERT_NO_FATAL_FAILURE(same(use, fresh.use(before, what)));
+      ASSERT_NO_FATAL_FAILURE(same(use, fresh.use(before.number, what)));
       if (!use.hit()) {
         const bool joined = draw() % 8 == 0;
         byte_mask bytes = what.bytes();
         if (joined) bytes |= byte_mask::of(120, 8);
         const core_access granted = joined ? what.in_parts() : what;
         const known_state& asked = fresh.intern(*state);
-        same(known.granted(*state, granted, bytes), fresh.granted(asked, granted, bytes));
+        same(known.granted(state->number, granted, bytes), fresh.granted(asked.number, granted, bytes));
       }
       ASSERT_FALSE(HasFailure());
       ASSERT_EQ(&known.intern(*state), state) << "one object for each state";
       if (!known.crowded()) continue;
       ++collections;
       known.clear_marks();
-      for (const auto* one : lines) known.mark(*one);
+      for (const auto* one : lines) known.mark(one->number);
       known.forget_unmarked(0);
       ASSERT_LE(known.size(), lines.size());
     }
@@ -70,13 +70,13 @@ TEST(line_states, that_nobody_is_in_any_more_are_forgotten) {
   const known_state* state = &all.of_second_user(0);
   for (unsigned core = 1; core < slots; ++core) {
     const core_access what(core, access_kind::rmw, 0, 8);
-    state = &all.at(all.use(*state, what).to());
-    state = &all.at(all.granted(*state, what, {}).to());
+    state = &all.at(all.use(state->number, what).to());
+    state = &all.at(all.granted(state->number, what, {}).to());
   }
   const line_state kept = *state;
   EXPECT_GT(all.size(), 200U);
   all.clear_marks();
-  all.mark(*state);
+  all.mark(state->number);
   all.forget_unmarked(0);
   EXPECT_EQ(all.size(), 1U);
   EXPECT_EQ(static_cast<line_state>(*state), kept);

@@ -125,7 +125,7 @@ TEST(fuzz, lookahead_changes_nothing_of_random_programs) {
     m.protocol = draw() % 2 == 0 ? coherence_protocol::mesi : coherence_protocol::moesi;
     m.cores_per_cluster = draw() % 2 == 0 ? 2 : 8;
     if (draw() % 2 == 0) m.near = {500, 500, 1'000, 300};
-    if (draw() % 2 == 0) m.rmw = m.fence = 20'000;  // longer than a quick hand-over
+    if (draw() % 2 == 0) m.rmw = m.fence = 100'000;  // longer than a quick hand-over
     m.rmw_overlap = std::array<picoseconds, 3>{0, m.rmw / 2, m.rmw}[draw() % 3];
     m.store_buffer = draw() % 2 == 0 ? 2 : 56;
     m.libc_call = draw() % 2 * 1'000;

@@ -106,7 +106,7 @@ void name_sites(const line& l, line_report& report) {
     } else {
       std::string symbol = place_of(s.from);
       symbol = symbol.substr(0, symbol.rfind("+0x"));
-      if (std::string call = c_libc_call(symbol); !call.empty()) {
+      if (std::string call = c_library_call(symbol); !call.empty()) {
         one.source = "C library";
         one.function = std::move(call);
       } else if (const source_place place = source_of(s.from); place.line != 0) {

@@ -119,7 +119,7 @@ std::string shortened_name(std::string name) {
   return name;
 }
 
-std::string c_libc_call(std::string name) {
+std::string c_library_call(std::string name) {
   constexpr std::string_view scope = "contend::coherence::posix::";
   if (!name.starts_with(scope)) return {};
   name.erase(0, scope.size());

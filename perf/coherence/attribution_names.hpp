@@ -63,7 +63,7 @@ inline constexpr const char* unknown_object = "unknown object";
 
 /// The call of the C library that a function of this library stands for, or is a part of: "pthread_mutex_lock"; "" if
 /// it is none. `name`: qualified, with or without parameters.
-[[nodiscard]] std::string c_libc_call(std::string name);
+[[nodiscard]] std::string c_library_call(std::string name);
 
 /// "a<b<c>, d>::e<f>" with what stands inside of more than `depth` brackets left out: 1: "a<b<…>, d>::e<f>".
 [[nodiscard]] std::string abridged(const std::string& name, unsigned depth);

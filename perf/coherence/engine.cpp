@@ -237,13 +237,12 @@ inline void engine::miss(line& l, core_access what, const line_use& seen) {
 
 void engine::first_touch(core_access what) {
   sim_thread& me = *running;
-  const picoseconds now = me.clock;
   if (what.kind() == access_kind::store) {
-    me.stores_taken = std::max(me.stores_taken, now);
-    remember_store(now + m.memory);
+    me.stores_taken = std::max(me.stores_taken, me.clock);
+    remember_store(me.clock + m.memory);
     return;
   }
-  me.clock = now + m.memory;  // it comes before all others, so it is made now, and is long
+  me.clock += m.memory;  // it comes before all others, so it is made now, and is long
 }
 
 void engine::remember_store(picoseconds done) {

@@ -100,18 +100,16 @@ class line_change : public of_state {
       : of_state(to, invalidated,
                  {transferred, upgraded, written_back, because == sharing::with_true, because == sharing::with_false}) {
   }
-  [[nodiscard]] constexpr std::uint64_t transferred() const noexcept {
-    return bit(0);
-  }  ///< the data came from another core
-  [[nodiscard]] constexpr std::uint64_t upgraded() const noexcept {
-    return bit(1);
-  }  ///< it had a copy and became the owner
-  [[nodiscard]] constexpr std::uint64_t written_back() const noexcept {
-    return bit(2);
-  }  ///< MESI: memory got what was written
+  /// The data came from another core.
+  [[nodiscard]] constexpr std::uint64_t transferred() const noexcept { return bit(0); }
+  /// It had a copy and became the owner.
+  [[nodiscard]] constexpr std::uint64_t upgraded() const noexcept { return bit(1); }
+  /// MESI: memory got what was written.
+  [[nodiscard]] constexpr std::uint64_t written_back() const noexcept { return bit(2); }
   [[nodiscard]] constexpr std::uint64_t true_sharing() const noexcept { return bit(3); }
   [[nodiscard]] constexpr std::uint64_t false_sharing() const noexcept { return bit(4); }
-  [[nodiscard]] std::uint64_t invalidated() const noexcept { return number(); }  ///< copies that other cores lost
+  /// Copies that other cores lost.
+  [[nodiscard]] std::uint64_t invalidated() const noexcept { return number(); }
   static constexpr unsigned kinds = 32;
   /// All of these but the copies, as a number below `kinds`.
   [[nodiscard]] unsigned kind() const noexcept { return static_cast<unsigned>(word()) % kinds; }

@@ -99,7 +99,7 @@ struct shared_line {
   bool first_alone = true;  ///< no request of a second core has taken effect yet
   // Since counting began, for the report alone; nothing that is simulated depends on it:
   small_line_counts counts;
-  std::uint32_t noted;             ///< likewise
+  std::uint32_t noted;             ///< the number of which bytes each core used
   std::vector<site_counts> sites;  ///< in the order of their first miss
 
   shared_line(std::uint32_t begin, std::uint32_t none) : state(begin), noted(none) {}

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <atomic>
 #include <ctime>
-#include <new>
 #include <tuple>
 
 #include "tests/perf/simulated.hpp"
@@ -73,8 +72,7 @@ race race_for_a_flag(const machine& m) {
   varied.kind = schedule_kind::varied;
   simulation all(m, 2, varied);
   static own_line guarded;
-  static own_line flag_line;
-  auto& flag = *new (const_cast<unsigned long*>(&flag_line.word)) std::atomic<unsigned>(0);
+  alignas(128) static std::atomic<unsigned> flag{0};
   race out;
   all.run(
       [&](unsigned thread) {

@@ -10,22 +10,20 @@ namespace contend::coherence {
 struct outcome {
   bool hit = true;
   picoseconds taken = 0;  ///< when the change of state takes effect
-  picoseconds done = 0;   ///< when the core has the line
-  transition* entered =
-      nullptr;  ///< at the directory; none of a hit or of a line's first touch, whose time is the engine's matter
+  picoseconds done = 0;   ///< when the core has the line; of a first touch at once: its time is the engine's matter
 };
 
 /// An access to a line that is settled. A hit is done at once.
 inline outcome request(cache_model& model, line& l, core_access what, picoseconds now, picoseconds not_before = 0,
                        const void* site = nullptr) {
   if (l.sharing == nullptr) {
-    if (l.first == what.core()) return {true, now, now, nullptr};
-    if (model.touch_first(l, what.core())) return {false, now, now, nullptr};
+    if (l.first == what.core()) return {true, now, now};
+    if (model.touch_first(l, what.core())) return {false, now, now};
   }
   const line_use seen = model.use(*l.sharing, what);
-  if (seen.hit()) return {true, now, now, nullptr};
-  transition& entered = model.enter(*l.sharing, what, seen, now, {}, not_before, site);
-  return {false, entered.when, entered.done, &entered};
+  if (seen.hit()) return {true, now, now};
+  const transition& entered = model.enter(*l.sharing, what, seen, now, {}, not_before, site);
+  return {false, entered.when, entered.done};
 }
 
 }  // namespace contend::coherence

@@ -302,12 +302,12 @@ TEST(attribution, places_in_the_c_library_are_told_by_the_call) {
     EXPECT_TRUE(s.function == "pthread_mutex_lock" || s.function == "pthread_mutex_unlock") << s.function;
   }
   EXPECT_GE(calls, 1U);
-  EXPECT_EQ(c_libc_call("contend::coherence::posix::(anonymous namespace)::take(unsigned int&, int)"),
+  EXPECT_EQ(c_library_call("contend::coherence::posix::(anonymous namespace)::take(unsigned int&, int)"),
             "pthread_mutex_lock");
-  EXPECT_EQ(c_libc_call("contend::coherence::posix::{anonymous}::next_group"), "pthread_cond_signal");
-  EXPECT_EQ(c_libc_call("contend::coherence::posix::rwlock_unlock(pthread_rwlock_t&)"), "pthread_rwlock_unlock");
-  EXPECT_EQ(c_libc_call("contend::coherence::posix::semaphore_post"), "sem_post");
-  EXPECT_EQ(c_libc_call("contend::ticket_lock::lock()"), "");
+  EXPECT_EQ(c_library_call("contend::coherence::posix::{anonymous}::next_group"), "pthread_cond_signal");
+  EXPECT_EQ(c_library_call("contend::coherence::posix::rwlock_unlock(pthread_rwlock_t&)"), "pthread_rwlock_unlock");
+  EXPECT_EQ(c_library_call("contend::coherence::posix::semaphore_post"), "sem_post");
+  EXPECT_EQ(c_library_call("contend::ticket_lock::lock()"), "");
 }
 
 TEST(attribution, long_names_lose_template_arguments_innermost_first) {
